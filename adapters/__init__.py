@@ -1,0 +1,1 @@
+"""Votes in, a better model out. Offline: nothing here runs while the bot serves."""

@@ -1,0 +1,45 @@
+"""Citation marks: ``[2]`` or ``[1, 3]`` after a sentence, numbered by first use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.domain import Citation
+from indexer.documents import Passage
+
+_MARK = re.compile(r"\s*\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
+
+
+def marks(text: str) -> tuple[int, ...]:
+    """The numbers cited in a text, each once, in order."""
+    found = (int(n) for match in _MARK.finditer(text) for n in match[1].split(","))
+    return tuple(dict.fromkeys(found))
+
+
+def without_marks(text: str) -> str:
+    return _MARK.sub("", text).strip()
+
+
+def with_marks(sentence: str, numbers: Sequence[int]) -> str:
+    """The sentence with exactly these marks, placed after it."""
+    return f"{without_marks(sentence)} {''.join(f'[{number}]' for number in numbers)}"
+
+
+class Numbering:
+    """Hands out citation numbers in the order in which passages are first used."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._citations: list[Citation] = []
+
+    def number(self, passage: Passage) -> int:
+        known = self._numbers.get(passage.chunk.id)
+        if known is None:
+            known = self._numbers[passage.chunk.id] = len(self._numbers) + 1
+            self._citations.append(Citation(known, passage))
+        return known
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        return tuple(self._citations)

@@ -1,0 +1,55 @@
+"""The composition root: everything that is built, is built and connected here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from bot.answering.pipeline import Pipeline
+from bot.jobs import Jobs
+from bot.records.answers import Answers
+from bot.records.database import Database
+from bot.records.votes import Votes
+from bot.serving.model import LanguageModel
+from bot.settings import ModelTable, Settings
+from indexer.library import Library
+
+
+@contextmanager
+def open_pipeline(settings: Settings, library: Library) -> Iterator[Pipeline]:
+    """A pipeline with the configured language model, or quoting where none is configured."""
+    with ExitStack() as stack:
+        model = None
+        if settings.model.path:
+            model = stack.enter_context(closing(_load(settings.model, settings.model.path)))
+        yield Pipeline(library, model, answer_tokens=settings.model.answer_tokens)
+
+
+@contextmanager
+def open_slack_bot(settings: Settings, library: Library) -> Iterator[None]:
+    """The bot, connected to Slack and resuming what a crash interrupted, until the block ends."""
+    from bot.slack.app import SlackBot
+
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(open_pipeline(settings, library))
+        database = stack.enter_context(closing(Database(settings.records_url)))
+        jobs = Jobs(settings.jobs_url)
+        stack.callback(jobs.close)
+        bot = SlackBot(settings.slack, pipeline, Answers(database), Votes(database), jobs)
+        jobs.launch()
+        stack.callback(bot.close)
+        bot.connect()
+        yield
+
+
+def _load(table: ModelTable, path: Path) -> LanguageModel:
+    from bot.serving.engine import LlamaEngine
+
+    return LlamaEngine.load(
+        path,
+        context_tokens=table.context_tokens,
+        slots=table.slots,
+        threads=table.threads,
+        gpu_layers=table.gpu_layers,
+    )

@@ -1,0 +1,133 @@
+"""The words the bot thinks in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from bot.serving.model import Message
+from indexer.documents import Audience, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message that asks something, as it arrived, before anybody looked at who may read what.
+
+    ``id`` is made of channel and timestamp: Slack sends a mention as two events, and each event
+    again until it is acknowledged, but the message is one. ``thread`` is the timestamp of the
+    thread's root, under which the answer goes.
+    """
+
+    id: str
+    event_id: str
+    channel: str
+    thread: str
+    asker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is answered, and for whom: the same id is the same question.
+
+    ``audience`` is what the READERS of the answer hold, which in a channel is less than what the
+    asker may see. ``history`` are the earlier turns of the thread, oldest first.
+    """
+
+    id: str
+    text: str
+    audience: Audience
+    asker: str = ""
+    channel: str = ""
+    thread: str = ""
+    history: tuple[Message, ...] = ()
+
+
+class Route(StrEnum):
+    """What a question needs, before anything is retrieved."""
+
+    RETRIEVE = "retrieve"
+    SMALL_TALK = "small_talk"
+
+
+class Ending(StrEnum):
+    """How an answer came about; what the reader is told depends on it."""
+
+    GENERATED = "generated"
+    QUOTED = "quoted"
+    NOT_FOUND = "not_found"
+    SMALL_TALK = "small_talk"
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """One judgement: ``kind`` is retrieve, relevant, supported or useful; probability in 0..1.
+
+    ``subject`` says what was judged: a passage's chunk id, a sentence, or the question.
+    """
+
+    kind: str
+    subject: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """``[number]`` in the answer's text stands for this passage."""
+
+    number: int
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Everything that shaped an answer, so that it can be explained and learned from later."""
+
+    prompt: str
+    model: str
+    embedder: str
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is posted and recorded. ``text`` is Markdown with ``[n]`` marks.
+
+    ``passages`` are all that were judged, best first; ``nearest`` those offered when nothing
+    supports an answer; ``seconds`` maps each stage to its duration.
+    """
+
+    question: Question
+    text: str
+    ending: Ending
+    versions: Versions
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    nearest: tuple[Passage, ...] = ()
+    reflections: tuple[Reflection, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Thumb(StrEnum):
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's opinion of one answer; a later vote of the same person replaces it."""
+
+    answer_id: str
+    voter: str
+    thumb: Thumb
+    cast_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def distinct_documents(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The first passage of each document, in order."""
+    first: dict[str, Passage] = {}
+    for passage in passages:
+        first.setdefault(passage.chunk.document_id, passage)
+    return tuple(first.values())

@@ -1,0 +1,176 @@
+"""Questions and their answers: written once, read by everything that comes after."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from bot.domain import Answer, Asked, Citation, Ending, Question, Reflection, Versions
+from bot.records.database import Database
+from bot.records.tables import AnswerRow, PassageRow, QuestionRow, ReflectionRow
+from indexer.documents import Audience, Chunk, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The message that holds, or will hold, a question's answer.
+
+    ``attempted`` says that somebody has tried to post it before: with no ``ts`` known, a crash
+    came between posting and remembering, and the thread must be searched for it.
+    """
+
+    attempted: bool
+    ts: str
+
+
+class Answers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ask(self, asked: Asked) -> None:
+        """Keep a question; keeping the same one again changes nothing."""
+        with self._database.session() as session:
+            if session.get(QuestionRow, asked.id) is None:
+                session.add(
+                    QuestionRow(
+                        id=asked.id,
+                        event_id=asked.event_id,
+                        channel=asked.channel,
+                        thread=asked.thread,
+                        asker=asked.asker,
+                        text=asked.text,
+                        asked_at=datetime.now(UTC),
+                    )
+                )
+
+    def asked(self, question_id: str) -> Asked:
+        with self._database.session() as session:
+            row = session.get_one(QuestionRow, question_id)
+            return Asked(row.id, row.event_id, row.channel, row.thread, row.asker, row.text)
+
+    def begin_reply(self, question_id: str) -> Reply:
+        """Note that the reply is about to be posted, and tell what was known before."""
+        with self._database.session() as session:
+            row = session.get_one(QuestionRow, question_id)
+            before = Reply(row.reply_attempted_at is not None, row.reply_ts or "")
+            row.reply_attempted_at = row.reply_attempted_at or datetime.now(UTC)
+            return before
+
+    def reply_posted(self, question_id: str, ts: str) -> None:
+        with self._database.session() as session:
+            session.get_one(QuestionRow, question_id).reply_ts = ts
+
+    def save(self, answer: Answer) -> str:
+        """Keep an answer and return its id; a question's first answer stays its only one."""
+        with self._database.session() as session:
+            known = session.scalar(
+                select(AnswerRow.id).where(AnswerRow.question_id == answer.question.id)
+            )
+            if known:
+                return known
+            row = _row(answer)
+            session.add(row)
+            return row.id
+
+    def find(self, question_id: str) -> str | None:
+        """The id of a question's answer, if there is one."""
+        with self._database.session() as session:
+            return session.scalar(select(AnswerRow.id).where(AnswerRow.question_id == question_id))
+
+    def answer(self, answer_id: str) -> Answer | None:
+        """An answer as it was given, or None where there is none of that id."""
+        with self._database.session() as session:
+            row = session.get(AnswerRow, answer_id)
+            return _answer(row) if row else None
+
+
+def _row(answer: Answer) -> AnswerRow:
+    numbers = {citation.passage.chunk.id: citation.number for citation in answer.citations}
+    nearest = {passage.chunk.id for passage in answer.nearest}
+    kept = {
+        passage.chunk.id: passage
+        for passage in (
+            *answer.passages,
+            *answer.nearest,
+            *(citation.passage for citation in answer.citations),
+        )
+    }
+    return AnswerRow(
+        id=uuid.uuid4().hex,
+        question_id=answer.question.id,
+        text=answer.text,
+        ending=answer.ending,
+        audience=list(answer.question.audience.sorted()),
+        answered_at=datetime.now(UTC),
+        prompt_version=answer.versions.prompt,
+        model=answer.versions.model,
+        adapter=answer.versions.adapter,
+        embedder=answer.versions.embedder,
+        seconds=answer.seconds,
+        passages=[
+            PassageRow(
+                rank=rank,
+                document_id=passage.chunk.document_id,
+                position=passage.chunk.position,
+                title=passage.title,
+                headers=list(passage.chunk.headers),
+                text=passage.chunk.text,
+                url=passage.url,
+                modified=passage.modified,
+                audience=list(passage.audience.sorted()),
+                score=passage.score,
+                similarity=passage.similarity,
+                lexical=passage.lexical,
+                citation=numbers.get(chunk_id),
+                nearest=chunk_id in nearest,
+            )
+            for rank, (chunk_id, passage) in enumerate(kept.items())
+        ],
+        reflections=[
+            ReflectionRow(
+                position=position,
+                kind=reflection.kind,
+                subject=reflection.subject,
+                probability=reflection.probability,
+            )
+            for position, reflection in enumerate(answer.reflections)
+        ],
+    )
+
+
+def _passage(row: PassageRow) -> Passage:
+    return Passage(
+        chunk=Chunk(row.document_id, row.position, row.text, tuple(row.headers)),
+        title=row.title,
+        audience=Audience(frozenset(row.audience)),
+        score=row.score,
+        similarity=row.similarity,
+        lexical=row.lexical,
+        url=row.url,
+        modified=row.modified,
+    )
+
+
+def _answer(row: AnswerRow) -> Answer:
+    cited = sorted((p.citation, p) for p in row.passages if p.citation is not None)
+    return Answer(
+        question=Question(
+            id=row.question.id,
+            text=row.question.text,
+            audience=Audience(frozenset(row.audience)),
+            asker=row.question.asker,
+            channel=row.question.channel,
+            thread=row.question.thread,
+        ),
+        text=row.text,
+        ending=Ending(row.ending),
+        versions=Versions(row.prompt_version, row.model, row.embedder, row.adapter),
+        citations=tuple(Citation(number, _passage(passage)) for number, passage in cited),
+        passages=tuple(_passage(passage) for passage in row.passages),
+        nearest=tuple(_passage(passage) for passage in row.passages if passage.nearest),
+        reflections=tuple(Reflection(r.kind, r.subject, r.probability) for r in row.reflections),
+        seconds=row.seconds,
+    )

@@ -1,0 +1,92 @@
+"""Opening the records: one engine, migrated to the newest schema before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from bot.errors import RecordsError
+
+
+class Database:
+    """The records' engine. Safe from several threads; each ``session`` is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        """Connect and migrate. Raises RecordsError where the address or the file is unusable."""
+        self._engine = _engine(url)
+        try:
+            _migrate(self._engine)
+        except (SQLAlchemyError, CommandError) as error:
+            self._engine.dispose()
+            raise RecordsError(
+                f"The records at {self._engine.url!r} cannot be opened: {_reason(error)} "
+                "Check [records] url and that the server or folder is there and writable; "
+                "nothing was changed."
+            ) from error
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction: committed at the end, rolled back on any error."""
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except DBAPIError as error:
+            raise RecordsError(
+                f"The records could not be read or written: {_reason(error)} "
+                "Check the disk's free space or the database server."
+            ) from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(address, pool_pre_ping=True)
+    except (ArgumentError, ModuleNotFoundError, OSError) as error:
+        raise RecordsError(
+            f"[records] url is no usable database address: {error} Use postgresql+psycopg://… "
+            "(pip install 'lorebot[postgres]') or leave it empty for SQLite."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin transactions behind our back
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA busy_timeout = 10000")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock first: a reader that turns writer late fails instead of waiting."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _reason(error: BaseException) -> str:
+    """The driver's own words, without SQL or parameters, which may hold private text."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return f"{str(original).strip().splitlines()[0].rstrip('.')}." if str(original) else "?"

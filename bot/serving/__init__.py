@@ -1,0 +1,1 @@
+"""Language models: one port with two verbs, and what implements it."""

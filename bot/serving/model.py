@@ -1,0 +1,98 @@
+"""The port: a language model streams an answer, and chooses between given words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which weights answered; stamped on every answer so that votes can be traced to a model."""
+
+    name: str
+    sha256: str
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation, rendered by the model's own chat template."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn; temperature 0 is greedy and ignores ``top_p``, ``min_p`` and ``seed``.
+
+    ``top_p`` keeps the likeliest tokens that reach this share together, ``min_p`` those that
+    have at least this share of the likeliest one's probability.
+    """
+
+    max_tokens: int = 600
+    temperature: float = 0.0
+    top_p: float = 0.95
+    min_p: float = 0.05
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Cancellation:
+    """Set from any thread; the generation ends with ``Cancelled`` before its next token."""
+
+    _event: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+
+class LanguageModel(Protocol):
+    """What answering needs of a model. All methods are safe from several threads."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Room for prompt and answer together, in tokens."""
+        ...
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the rendered prompt."""
+        ...
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling = Sampling(),
+        cancellation: Cancellation | None = None,
+    ) -> Iterator[str]:
+        """The answer piece by piece, each piece valid text.
+
+        Raises PromptTooLong before the first piece, Cancelled when stopped, ModelError otherwise.
+        """
+        ...
+
+    def choose(
+        self,
+        prefix: Sequence[Message],
+        continuations: Sequence[str],
+        options: Sequence[str],
+    ) -> list[tuple[float, ...]]:
+        """Probabilities of ``options`` as the next word of the assistant, a tuple a continuation.
+
+        Each continuation is asked as one more user turn after the shared ``prefix``. The
+        probabilities are normalised over the options, whose first tokens must differ.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,222 @@
+"""What the scheduler works on: a generation, or a choice between words.
+
+A request is planned into a batch, and moves on once the batch is computed. Both happen on the
+owner thread; callers wait in ``pieces`` or ``result``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from bot.errors import Cancelled, ModelError
+from bot.serving.llama import Batch, Context, Sampler, Weights
+from bot.serving.model import Cancellation, Sampling
+from bot.serving.sequences import CachedTokens, SequencePool, common_prefix_length
+from bot.serving.text import TextPieces
+
+FORKED_TOKENS = 512  # what llama.cpp computes at a time; more in one batch gains nothing
+
+
+class Request(ABC):
+    """``prompt`` is what is computed first, under the sequence ``cached``."""
+
+    cached: CachedTokens  # from ``begin`` to ``end``
+
+    def __init__(self, prompt: list[int]) -> None:
+        self.prompt = prompt
+        self.reused_tokens = 0
+        self.produced_tokens = 0
+        self._piece: list[int] = []
+        self._row = -1
+
+    @property
+    def cancelled(self) -> bool:
+        return False
+
+    @property
+    def urgent(self) -> bool:
+        """Only one token is missing until somebody sees a result."""
+        return False
+
+    def begin(self, pool: SequencePool) -> None:
+        self.cached = pool.open(self.prompt)
+        self.reused_tokens = len(self.cached.tokens)
+
+    def plan(self, batch: Batch, pool: SequencePool, room: int) -> bool:
+        """Add the next tokens, ``room`` at most; false when there is nothing to add yet."""
+        start = len(self.cached.tokens)
+        self._piece = self.prompt[start : start + room]
+        complete = start + len(self._piece) == len(self.prompt)
+        self._row = batch.add(self.cached.sequence, start, self._piece, output=complete)
+        return bool(self._piece)
+
+    def end(self, pool: SequencePool) -> None:
+        """Leave what was computed to later prompts."""
+        pool.keep(self.cached)
+
+    @abstractmethod
+    def advance(self, context: Context, pool: SequencePool) -> bool:
+        """Take up what the batch computed; true when the request is finished."""
+
+    @abstractmethod
+    def succeed(self) -> None:
+        """Tell the caller that all is done, after ``end``."""
+
+    @abstractmethod
+    def fail(self, error: ModelError) -> None:
+        """Tell the caller; the request is over."""
+
+    def _take_piece(self) -> bool:
+        """The planned piece is now in the cache; true when it completed the prompt."""
+        self.cached.tokens += self._piece
+        return len(self.cached.tokens) == len(self.prompt)
+
+
+class Generation(Request):
+    """An answer; ``prompt`` grows by every token produced."""
+
+    def __init__(
+        self,
+        weights: Weights,
+        prompt: list[int],
+        sampling: Sampling,
+        cancellation: Cancellation,
+    ) -> None:
+        super().__init__(prompt)
+        self._weights = weights
+        self._sampling = sampling
+        self._cancellation = cancellation
+        self._text = TextPieces(sampling.stop)
+        self._sampler: Sampler | None = None
+        self._replies: SimpleQueue[str | ModelError | None] = SimpleQueue()
+        self._abandoned = False
+
+    def pieces(self) -> Iterator[str]:
+        """For the caller's thread: the answer as it comes. Raises ModelError."""
+        try:
+            while (reply := self._replies.get()) is not None:
+                if self._cancellation.cancelled:
+                    raise cancelled()
+                if isinstance(reply, ModelError):
+                    raise reply
+                yield reply
+        finally:
+            self._abandoned = True
+
+    @property
+    def cancelled(self) -> bool:
+        return self._abandoned or self._cancellation.cancelled
+
+    @property
+    def urgent(self) -> bool:
+        return self.produced_tokens > 0
+
+    def advance(self, context: Context, pool: SequencePool) -> bool:
+        if not self._take_piece():
+            return False
+        if self._sampler is None:
+            self._sampler = context.sampler(self._sampling)
+        token = self._sampler.sample(self._row)
+        if self._weights.ends_turn(token):
+            return True
+        self.prompt.append(token)
+        self.produced_tokens += 1
+        self._reply(self._text.feed(self._weights.piece(token)))
+        return self._text.stopped or self.produced_tokens >= self._sampling.max_tokens
+
+    def succeed(self) -> None:
+        self._reply(self._text.finish())
+        self._replies.put(None)
+
+    def fail(self, error: ModelError) -> None:
+        self._replies.put(error)
+
+    def _reply(self, text: str) -> None:
+        if text:
+            self._replies.put(text)
+
+
+@dataclass(slots=True)
+class _Fork:
+    index: int
+    cached: CachedTokens
+    row: int
+
+
+class Choice(Request):
+    """Probabilities of ``options`` (tokens) after each of several prompts.
+
+    The beginning that the prompts share is computed once; their ends are computed on forks of
+    it, in as few batches as ``context_tokens``, sequences and llama.cpp's batch size allow.
+    """
+
+    def __init__(
+        self, prompts: Sequence[list[int]], options: Sequence[int], context_tokens: int
+    ) -> None:
+        shared = min(common_prefix_length(prompts), min(map(len, prompts)) - 1)
+        super().__init__(prompts[0][:shared])
+        self._forked_tokens = min(FORKED_TOKENS, context_tokens - shared)
+        self._options = list(options)
+        self._tails = deque((index, prompt[shared:]) for index, prompt in enumerate(prompts))
+        self._forks: list[_Fork] = []
+        self._probabilities: list[tuple[float, ...]] = [()] * len(prompts)
+        self._result: Future[list[tuple[float, ...]]] = Future()
+
+    def result(self) -> list[tuple[float, ...]]:
+        """For the caller's thread: one tuple a prompt. Raises ModelError."""
+        return self._result.result()
+
+    def begin(self, pool: SequencePool) -> None:
+        # nothing is sampled from the shared beginning, so all of it may come from the cache
+        self.cached = pool.open([*self.prompt, -1])
+        self.reused_tokens = len(self.cached.tokens)
+
+    def plan(self, batch: Batch, pool: SequencePool, room: int) -> bool:
+        if len(self.cached.tokens) < len(self.prompt):
+            return super().plan(batch, pool, room)
+        self._piece = []
+        planned = 0
+        while self._tails and (
+            not planned or planned + len(self._tails[0][1]) <= self._forked_tokens
+        ):
+            fork = pool.fork(self.cached)
+            if fork is None:
+                break
+            index, tail = self._tails.popleft()
+            row = batch.add(fork.sequence, len(self.prompt), tail, output=True)
+            self._forks.append(_Fork(index, fork, row))
+            planned += len(tail)
+        return planned > 0
+
+    def advance(self, context: Context, pool: SequencePool) -> bool:
+        self._take_piece()
+        for fork in self._forks:
+            scores = context.logits(fork.row, self._options)
+            self._probabilities[fork.index] = _softmax(scores)
+            pool.drop(fork.cached)
+        self._forks.clear()
+        return not self._tails
+
+    def succeed(self) -> None:
+        self._result.set_result(self._probabilities)
+
+    def fail(self, error: ModelError) -> None:
+        self._result.set_exception(error)
+
+
+def cancelled() -> Cancelled:
+    return Cancelled("The answer was stopped.")
+
+
+def _softmax(scores: Sequence[float]) -> tuple[float, ...]:
+    best = max(scores)
+    if not math.isfinite(best):
+        raise ModelError("The model computes no usable numbers: download its file again.")
+    weights = [math.exp(score - best) for score in scores]
+    return tuple(weight / sum(weights) for weight in weights)

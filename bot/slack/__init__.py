@@ -1,0 +1,1 @@
+"""Slack: where people ask and how they answer back."""

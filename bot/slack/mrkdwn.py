@@ -1,0 +1,59 @@
+"""Making text safe to post: no pings, no foreign links, nothing that Slack would act on."""
+
+from __future__ import annotations
+
+import re
+
+_USER = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
+_CHANNEL = re.compile(r"<#[CG][A-Z0-9]+(?:\|([^>]*))?>")
+_SPECIAL = re.compile(r"<!([a-z]+)[^>]*>")
+_LABELLED = re.compile(r"<(?:https?|mailto):[^|>]+\|([^>]*)>")
+_BARE = re.compile(r"<((?:https?|mailto):[^|>]+)>")
+
+_CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
+_MARKDOWN_LINK = re.compile(r"!?\[([^\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
+_REFERENCE_LINK = re.compile(r"!?\[([^\]]+)\]\[[^\]]*\]")
+_URL = re.compile(r"(?i)\b(?:https?://|www\.|mailto:)[^\s<>`|]+")
+
+
+def plain_question(text: str) -> str:
+    """What a person typed, as plain words: Slack's mentions and links undone."""
+    text = _USER.sub(" ", text)
+    text = _CHANNEL.sub(lambda match: f"#{match[1]}" if match[1] else " ", text)
+    text = _SPECIAL.sub(" ", text)
+    text = _LABELLED.sub(r"\1", text)
+    text = _BARE.sub(r"\1", text)
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return " ".join(text.split())
+
+
+def safe_markdown(text: str) -> str:
+    """Model or document text for a Markdown block.
+
+    Links become their labels and bare addresses code, which Slack does not link: only citations
+    are links. ``<`` and ``>`` are escaped, so that ``<!channel>`` pings nobody.
+    """
+    parts = _CODE.split(text)
+    parts[::2] = [_URL.sub(r"`\g<0>`", _without_links(part)) for part in parts[::2]]
+    return _escape("".join(parts))
+
+
+def safe_mrkdwn(text: str) -> str:
+    """Model or document text for a mrkdwn field or a message's fallback text."""
+    return _escape(_without_links(text).replace("&", "&amp;"))
+
+
+def link(url: str, label: str) -> str:
+    """A mrkdwn link to one of our own citations; just the label where there is nothing to open."""
+    label = safe_mrkdwn(label).replace("|", "¦")
+    if not url.startswith(("https://", "http://")) or set(url) & set("<>| \n"):
+        return f"*{label.replace('*', '')}*"
+    return f"<{url}|{label}>"
+
+
+def _without_links(text: str) -> str:
+    return _REFERENCE_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
+
+
+def _escape(text: str) -> str:
+    return text.replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,13 @@
+"""A local, Slack-compatible workspace: the real bot runs against it unchanged.
+
+with Workspace(port=8021) as workspace:
+    print(workspace.url)      # the page people read and write on
+    print(workspace.api_url)  # the WebClient's base_url
+"""
+
+from bot.workspace.errors import Refused, WorkspaceError
+from bot.workspace.sample_team import sample_workspace
+from bot.workspace.server import Workspace
+from bot.workspace.state import WorkspaceState
+
+__all__ = ["Refused", "Workspace", "WorkspaceError", "WorkspaceState", "sample_workspace"]

@@ -1,0 +1,99 @@
+"""What happened in a workspace, told to whoever listens: the bot's events and the page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.workspace.models import Channel, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """`announced` is False for the steps of a stream, which Slack does not tell bots about."""
+
+    message: Message
+    previous: Message
+    announced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """A reaction came (`added`) or went."""
+
+    message: Message
+    user: str
+    name: str
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    channel: Channel
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStopped:
+    """A person pressed "Stop" while an answer was being written."""
+
+    message: Message
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomeOpened:
+    """A person looks at the bot's "home" or "messages" tab."""
+
+    user: str
+    tab: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantChanged:
+    """The status line or the suggested prompts of a conversation are different."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsChanged:
+    """The modal or the home of one person is different."""
+
+    user: str
+
+
+Change: TypeAlias = (
+    Posted
+    | Changed
+    | Deleted
+    | Reacted
+    | Joined
+    | StreamStopped
+    | HomeOpened
+    | AssistantChanged
+    | ViewsChanged
+)
+
+
+class Changes:
+    """Passes every change to every listener, at once and in order."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Change], None]] = []
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        self._listeners.append(listener)
+
+    def publish(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)

@@ -1,0 +1,45 @@
+"""What a person types, turned into the text Slack stores and sends to bots."""
+
+import re
+
+from bot.workspace.state import WorkspaceState
+
+_CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
+_URL = re.compile(r"https?://[^\s<>]+[^\s<>.,;:!?)\]'\"]")
+
+
+def wire_text(state: WorkspaceState, typed: str) -> str:
+    """Escapes `&`, `<` and `>`, and writes mentions and links as Slack does.
+
+    "@Lorebot" becomes "<@U0LOREBOT>", "#help" "<#C0HELP>" and an address "<https://…>",
+    except in code.
+    """
+    pieces = _CODE.split(typed.strip())
+    # split() alternates text and code, because the pattern is one group.
+    return "".join(
+        _escaped(piece) if index % 2 else _linked(state, _escaped(piece))
+        for index, piece in enumerate(pieces)
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _linked(state: WorkspaceState, text: str) -> str:
+    text = _URL.sub(lambda match: f"<{match.group()}>", text)
+    for special in ("channel", "here", "everyone"):
+        text = _named(text, "@", special, f"<!{special}>")
+    for person in sorted(state.people, key=lambda each: -len(each.display_name)):
+        for name in {person.display_name, person.name}:
+            text = _named(text, "@", name, f"<@{person.id}>")
+    for channel in state.channels:
+        if channel.kind == "channel":
+            text = _named(text, "#", channel.name, f"<#{channel.id}>")
+    return text
+
+
+def _named(text: str, sign: str, name: str, wire: str) -> str:
+    # Not inside "<…>", a word or an address: me@help.example, <https://…/#help>.
+    pattern = rf"(?<![\w/<.]){sign}{re.escape(name)}(?![\w-])(?![^<]*>)"
+    return re.sub(pattern, lambda _: wire, text, flags=re.IGNORECASE)

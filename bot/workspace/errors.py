@@ -1,0 +1,24 @@
+"""What can go wrong in the local workspace.
+
+- WorkspaceError: a sentence for whoever runs or tests the workspace
+    - Refused: an operation Slack would refuse, with Slack's own error code
+"""
+
+from collections.abc import Sequence
+
+
+class WorkspaceError(Exception):
+    """Something a person can act on; its text is a complete sentence."""
+
+
+class Refused(WorkspaceError):
+    """The workspace refuses an operation the way Slack does.
+
+    `code` is Slack's error code ("channel_not_found"); `details` become
+    `response_metadata.messages` in a Web API reply.
+    """
+
+    def __init__(self, code: str, details: Sequence[str] = ()) -> None:
+        super().__init__(f"The workspace refused this: {code}.")
+        self.code = code
+        self.details = tuple(details)

@@ -1,0 +1,169 @@
+"""The Events API: what a change looks like to the bot.
+
+Not covered: the rich_text blocks Slack adds to a person's text, and `client_msg_id`.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+from bot.workspace.changes import (
+    Change,
+    Changed,
+    Deleted,
+    HomeOpened,
+    Joined,
+    Posted,
+    Reacted,
+    StreamStopped,
+)
+from bot.workspace.models import Channel, Message, Payload
+from bot.workspace.shapes import message_shape, view_shape
+from bot.workspace.state import WorkspaceState
+
+
+def events_of(state: WorkspaceState, change: Change) -> list[Payload]:
+    """The `event_callback` payloads a change causes, in the order Slack sends them.
+
+    A bot hears only of channels it is a member of, and never of ephemeral messages.
+    """
+    return [_callback(state, event, channel) for event, channel in _events(state, change)]
+
+
+def _events(state: WorkspaceState, change: Change) -> Iterator[tuple[Payload, Channel]]:
+    match change:
+        case Posted(message) if _heard(state, message):
+            yield from _posted(state, message)
+        case Changed(message, previous, True) if _heard(state, message):
+            yield _message_changed(state, message, previous), state.channel(message.channel)
+        case Deleted(message) if _heard(state, message):
+            yield _message_deleted(state, message), state.channel(message.channel)
+        case Reacted(message) if _heard(state, message):
+            yield _reaction(state, change), state.channel(message.channel)
+        case Joined(channel, user) if state.bot.id in channel.members:
+            yield _member_joined(state, channel, user), channel
+        case StreamStopped(message, user):
+            yield _session_stopped(state, message, user), state.channel(message.channel)
+        case HomeOpened(user, tab):
+            yield _home_opened(state, user, tab), state.direct_channel(user)
+
+
+def _heard(state: WorkspaceState, message: Message) -> bool:
+    member = state.bot.id in state.channel(message.channel).members
+    return member and message.ephemeral_to is None
+
+
+def _callback(state: WorkspaceState, event: Payload, channel: Channel) -> Payload:
+    event_id = f"Ev{secrets.token_hex(5).upper()}"
+    return {
+        "token": "local",
+        "team_id": state.team_id,
+        "context_team_id": state.team_id,
+        "context_enterprise_id": None,
+        "api_app_id": state.app_id,
+        "event": event,
+        "type": "event_callback",
+        "event_id": event_id,
+        "event_time": int(state.clock()),
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": state.team_id,
+                "user_id": state.bot.id,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "is_ext_shared_channel": channel.is_ext_shared,
+        "event_context": f"4-{event_id}",
+    }
+
+
+def _posted(state: WorkspaceState, message: Message) -> Iterator[tuple[Payload, Channel]]:
+    """A message, and the mention Slack reports besides when a person names the bot."""
+    channel = state.channel(message.channel)
+    shape = message_shape(state, message, with_metadata=True)
+    where = {"channel": channel.id, "event_ts": message.ts}
+    yield {**shape, **where, "channel_type": channel.kind}, channel
+    by_person = message.user != state.bot.id
+    if by_person and not channel.is_im and f"<@{state.bot.id}" in message.text:
+        yield {**shape, **where, "type": "app_mention"}, channel
+
+
+def _message_changed(state: WorkspaceState, message: Message, previous: Message) -> Payload:
+    return {
+        **_hidden(state, message, "message_changed"),
+        "message": message_shape(state, message, with_metadata=True),
+        "previous_message": message_shape(state, previous, with_metadata=True),
+    }
+
+
+def _message_deleted(state: WorkspaceState, message: Message) -> Payload:
+    return {
+        **_hidden(state, message, "message_deleted"),
+        "deleted_ts": message.ts,
+        "previous_message": message_shape(state, message, with_metadata=True),
+    }
+
+
+def _hidden(state: WorkspaceState, message: Message, subtype: str) -> Payload:
+    ts = state.next_ts()
+    return {
+        "type": "message",
+        "subtype": subtype,
+        "hidden": True,
+        "channel": message.channel,
+        "channel_type": state.channel(message.channel).kind,
+        "ts": ts,
+        "event_ts": ts,
+    }
+
+
+def _reaction(state: WorkspaceState, reacted: Reacted) -> Payload:
+    return {
+        "type": "reaction_added" if reacted.added else "reaction_removed",
+        "user": reacted.user,
+        "reaction": reacted.name,
+        "item": {
+            "type": "message",
+            "channel": reacted.message.channel,
+            "ts": reacted.message.ts,
+        },
+        "item_user": reacted.message.user,
+        "event_ts": state.next_ts(),
+    }
+
+
+def _member_joined(state: WorkspaceState, channel: Channel, user: str) -> Payload:
+    return {
+        "type": "member_joined_channel",
+        "user": user,
+        "channel": channel.id,
+        "channel_type": "G" if channel.is_private else "C",
+        "team": state.team_id,
+        "event_ts": state.next_ts(),
+    }
+
+
+def _session_stopped(state: WorkspaceState, message: Message, user: str) -> Payload:
+    return {
+        "type": "agent_session_stopped",
+        "user": user,
+        "channel": message.channel,
+        "thread_ts": message.root_ts,
+        "streaming_message_ts": [message.ts],
+        "event_ts": state.next_ts(),
+    }
+
+
+def _home_opened(state: WorkspaceState, user: str, tab: str) -> Payload:
+    event: Payload = {
+        "type": "app_home_opened",
+        "user": user,
+        "channel": state.direct_channel(user).id,
+        "tab": tab,
+        "event_ts": state.next_ts(),
+    }
+    home = state.views.home(user)
+    if tab == "home" and home is not None:
+        event["view"] = view_shape(state, home)
+    return event

@@ -1,0 +1,12 @@
+// A picture of a person, made of initials.
+
+import { h } from "./dom.js";
+
+const COLOURS = 6;
+
+export function avatar(person, size = "") {
+  const initials = person.name.split(/\s+/).map((word) => word[0]).join("").slice(0, 2).toUpperCase();
+  const sum = [...person.id].reduce((total, letter) => total + letter.codePointAt(0), 0);
+  const colour = person.is_bot ? "bot" : String(sum % COLOURS);
+  return h("span", { class: `avatar ${size}`, "data-colour": colour, "aria-hidden": "true" }, initials);
+}

@@ -1,0 +1,45 @@
+// Talking to the workspace: actions by POST, what happens by WebSocket.
+
+import { toast } from "./dom.js";
+import { apply, changed, store } from "./store.js";
+
+/** Performs an action as this person. Returns its answer, or null after telling what failed. */
+export async function act(action, body) {
+  let response;
+  try {
+    response = await fetch(`/page-api/${action}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ person: store.me, ...body }),
+    });
+  } catch {
+    toast("The workspace does not answer. Is it still running?");
+    return null;
+  }
+  const answer = await response.json();
+  if (response.ok) return answer;
+  toast(answer.error);
+  return null;
+}
+
+let socket = null;
+
+/** Follows the workspace as a person; comes back by itself when the connection breaks. */
+export function follow(personId, heard) {
+  socket?.close();
+  const current = new WebSocket(`ws://${location.host}/page-api/feed?person=${encodeURIComponent(personId)}`);
+  socket = current;
+  current.addEventListener("message", (event) => {
+    if (current !== socket) return;
+    const update = JSON.parse(event.data);
+    store.online = true;
+    apply(update);
+    heard(update);
+  });
+  current.addEventListener("close", () => {
+    if (current !== socket) return;
+    store.online = false;
+    changed();
+    setTimeout(() => current === socket && follow(personId, heard), 1000);
+  });
+}

@@ -1,0 +1,150 @@
+"""How Slack writes people, channels, messages and views as JSON."""
+
+from bot.workspace.models import Channel, Message, Payload, Person
+from bot.workspace.state import WorkspaceState
+from bot.workspace.views import View
+
+
+def person_shape(state: WorkspaceState, person: Person) -> Payload:
+    shape: Payload = {
+        "id": person.id,
+        "team_id": state.team_id,
+        "name": person.name,
+        "real_name": person.display_name,
+        "deleted": False,
+        "tz": person.time_zone,
+        "is_bot": person.is_bot,
+        "is_app_user": False,
+        "is_admin": person.is_admin,
+        "is_owner": person.is_owner,
+        "is_primary_owner": person.is_owner,
+        "is_restricted": person.is_restricted,
+        "is_ultra_restricted": person.is_ultra_restricted,
+        "is_stranger": person.is_stranger,
+        "updated": 0,
+        "profile": {
+            "real_name": person.display_name,
+            "display_name": person.display_name,
+            "title": person.title,
+            "team": state.team_id,
+        },
+    }
+    if person.bot_id is not None:
+        shape["profile"] |= {"bot_id": person.bot_id, "api_app_id": state.app_id}
+    return shape
+
+
+def channel_shape(state: WorkspaceState, channel: Channel) -> Payload:
+    shape: Payload = {
+        "id": channel.id,
+        "created": channel.created,
+        "is_archived": False,
+        "is_im": channel.is_im,
+        "is_mpim": False,
+        "is_channel": channel.kind == "channel",
+        "is_group": channel.kind == "group",
+        "is_private": channel.is_private or channel.is_im,
+        "is_shared": channel.is_ext_shared,
+        "is_ext_shared": channel.is_ext_shared,
+        "is_org_shared": False,
+        "context_team_id": state.team_id,
+    }
+    if channel.is_im:
+        other = next((id_ for id_ in channel.members if id_ != state.bot.id), state.bot.id)
+        return shape | {"user": other, "is_open": True}
+    return shape | {
+        "name": channel.name,
+        "name_normalized": channel.name,
+        "is_general": channel.name == "general",
+        "is_member": state.bot.id in channel.members,
+        "num_members": len(channel.members),
+        "topic": {"value": channel.topic, "creator": "", "last_set": 0},
+        "purpose": {"value": "", "creator": "", "last_set": 0},
+    }
+
+
+def message_shape(
+    state: WorkspaceState, message: Message, *, with_metadata: bool = False
+) -> Payload:
+    """A message as history, replies and events carry it."""
+    shape: Payload = {
+        "type": "message",
+        "user": message.user,
+        "ts": message.ts,
+        "team": state.team_id,
+        "text": message.text,
+    }
+    person = state.person(message.user)
+    if person.bot_id is not None:
+        shape |= {"bot_id": person.bot_id, "app_id": state.app_id}
+        shape["bot_profile"] = {
+            "id": person.bot_id,
+            "app_id": state.app_id,
+            "name": person.display_name,
+            "team_id": state.team_id,
+            "deleted": False,
+        }
+    if message.blocks:
+        shape["blocks"] = list(message.blocks)
+    if message.edited_ts is not None:
+        shape["edited"] = {"user": message.user, "ts": message.edited_ts}
+    if message.stream is not None:
+        shape["streaming_state"] = message.stream.state
+    if message.ephemeral_to is not None:
+        shape |= {"is_ephemeral": True, "ephemeral_to": message.ephemeral_to}
+    if message.reactions:
+        shape["reactions"] = reactions_shape(message)
+    if message.metadata is not None and with_metadata:
+        shape["metadata"] = message.metadata
+    return shape | _thread_shape(state, message)
+
+
+def reactions_shape(message: Message) -> list[Payload]:
+    return [
+        {"name": each.name, "users": list(each.users), "count": len(each.users)}
+        for each in message.reactions
+    ]
+
+
+def _thread_shape(state: WorkspaceState, message: Message) -> Payload:
+    if message.thread_ts is not None and message.is_reply:
+        roots = [m for m in state.thread(message.channel, message.thread_ts) if not m.is_reply]
+        parent = {"parent_user_id": roots[0].user} if roots else {}
+        return {"thread_ts": message.thread_ts, **parent}
+    replies = [m for m in state.thread(message.channel, message.ts) if m.is_reply]
+    if not replies:
+        return {}
+    users = list(dict.fromkeys(reply.user for reply in replies))
+    return {
+        "thread_ts": message.ts,
+        "reply_count": len(replies),
+        "reply_users": users,
+        "reply_users_count": len(users),
+        "latest_reply": replies[-1].ts,
+    }
+
+
+def view_shape(state: WorkspaceState, view: View, values: Payload | None = None) -> Payload:
+    """A view as Slack answers and sends it; `values` is what a person filled in."""
+    definition = view.definition
+    return {
+        "id": view.id,
+        "team_id": state.team_id,
+        "type": definition["type"],
+        "title": definition.get("title"),
+        "submit": definition.get("submit"),
+        "close": definition.get("close"),
+        "blocks": definition.get("blocks", []),
+        "private_metadata": definition.get("private_metadata", ""),
+        "callback_id": definition.get("callback_id", ""),
+        "external_id": view.external_id,
+        "state": {"values": values or {}},
+        "hash": view.hash,
+        "clear_on_close": bool(definition.get("clear_on_close")),
+        "notify_on_close": bool(definition.get("notify_on_close")),
+        "root_view_id": view.root_id,
+        "previous_view_id": view.previous_id,
+        "app_id": state.app_id,
+        "app_installed_team_id": state.team_id,
+        "bot_id": state.bot.bot_id,
+    }

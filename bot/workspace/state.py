@@ -1,0 +1,247 @@
+"""A workspace in memory: people, channels, messages. No I/O, no threads.
+
+One event loop owns a WorkspaceState; nothing else may touch it while the server runs.
+Every refusal is a `Refused` with the code Slack would answer.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from bot.workspace.assistant import Assistant
+from bot.workspace.changes import Changed, Changes, Deleted, Joined, Posted, Reacted
+from bot.workspace.errors import Refused
+from bot.workspace.models import Channel, Message, Payload, Person, Reaction, Stream
+from bot.workspace.views import Views
+
+
+class WorkspaceState:
+    """Everything a workspace knows. `clock` returns seconds since the epoch."""
+
+    def __init__(
+        self,
+        *,
+        bot: Person,
+        people: Iterable[Person],
+        channels: Iterable[Channel],
+        team_id: str = "T0LOCAL",
+        team_name: str = "Local workspace",
+        app_id: str = "A0LOREBOT",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.bot = bot
+        self.team_id = team_id
+        self.team_name = team_name
+        self.app_id = app_id
+        self.url = "http://127.0.0.1/"
+        self.clock = clock
+        self.changes = Changes()
+        self.assistant = Assistant(self.changes)
+        self.views = Views(self.changes, clock)
+        self._people = {person.id: person for person in (*people, bot)}
+        self._channels = {channel.id: channel for channel in channels}
+        self._messages: dict[str, dict[str, Message]] = {id_: {} for id_ in self._channels}
+        self._last_microsecond = 0
+
+    def next_ts(self) -> str:
+        """A timestamp in seconds with six decimals, unique and later than every earlier one."""
+        self._last_microsecond = max(int(self.clock() * 1_000_000), self._last_microsecond + 1)
+        seconds, microseconds = divmod(self._last_microsecond, 1_000_000)
+        return f"{seconds:010d}.{microseconds:06d}"
+
+    # People and channels
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        return tuple(self._people.values())
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return tuple(self._channels.values())
+
+    def person(self, user_id: str) -> Person:
+        try:
+            return self._people[user_id]
+        except KeyError:
+            raise Refused("user_not_found") from None
+
+    def channel(self, channel_id: str) -> Channel:
+        try:
+            return self._channels[channel_id]
+        except KeyError:
+            raise Refused("channel_not_found") from None
+
+    def readable_channel(self, channel_id: str, user_id: str) -> Channel:
+        """A channel this person may look into: a member's, or any public one."""
+        channel = self.channel(channel_id)
+        if channel.kind != "channel" and user_id not in channel.members:
+            raise Refused("channel_not_found")
+        return channel
+
+    def joined_channel(self, channel_id: str, user_id: str) -> Channel:
+        """A channel this person is a member of."""
+        channel = self.readable_channel(channel_id, user_id)
+        if user_id not in channel.members:
+            raise Refused("not_in_channel")
+        return channel
+
+    def channels_of(self, user_id: str) -> tuple[Channel, ...]:
+        return tuple(channel for channel in self.channels if user_id in channel.members)
+
+    def direct_channel(self, user_id: str) -> Channel:
+        """The direct conversation of a person and the bot, opened where there is none yet."""
+        members = (self.person(user_id).id, self.bot.id)
+        for channel in self.channels:
+            if channel.is_im and set(channel.members) == set(members):
+                return channel
+        channel = Channel(f"D{user_id[1:]}", self.person(user_id).name, members, is_im=True)
+        self._channels[channel.id] = channel
+        self._messages[channel.id] = {}
+        return channel
+
+    def join(self, channel_id: str, user_id: str) -> Channel:
+        channel = self.channel(channel_id)
+        if self.person(user_id).id in channel.members:
+            return channel
+        channel = replace(channel, members=(*channel.members, user_id))
+        self._channels[channel_id] = channel
+        self.changes.publish(Joined(channel, user_id))
+        return channel
+
+    # Messages
+
+    def messages(self, channel_id: str) -> tuple[Message, ...]:
+        """Every message of a channel, ephemeral ones too, the oldest first."""
+        self.channel(channel_id)
+        return tuple(self._messages[channel_id].values())
+
+    def message(self, channel_id: str, ts: str) -> Message:
+        self.channel(channel_id)
+        try:
+            return self._messages[channel_id][ts]
+        except KeyError:
+            raise Refused("message_not_found") from None
+
+    def history(self, channel_id: str) -> tuple[Message, ...]:
+        """The lasting messages that are not replies, the oldest first."""
+        return tuple(
+            message
+            for message in self.messages(channel_id)
+            if not message.is_reply and message.ephemeral_to is None
+        )
+
+    def thread(self, channel_id: str, root_ts: str) -> tuple[Message, ...]:
+        """A root and its lasting replies, the oldest first; empty where there is no such root."""
+        return tuple(
+            message
+            for message in self.messages(channel_id)
+            if message.root_ts == root_ts and message.ephemeral_to is None
+        )
+
+    def post(
+        self,
+        channel_id: str,
+        user_id: str,
+        text: str,
+        *,
+        blocks: Sequence[Payload] = (),
+        blocks_from_text: bool = False,
+        thread_ts: str | None = None,
+        metadata: Payload | None = None,
+        ephemeral_to: str | None = None,
+        stream: Stream | None = None,
+    ) -> Message:
+        """Adds a message. `thread_ts` must be the ts of a thread's root."""
+        self.joined_channel(channel_id, user_id)
+        if thread_ts is not None:
+            self._check_root(channel_id, thread_ts)
+        message = Message(
+            self.next_ts(),
+            channel_id,
+            user_id,
+            text,
+            tuple(blocks),
+            blocks_from_text,
+            thread_ts,
+            metadata,
+            ephemeral_to=ephemeral_to,
+            stream=stream,
+        )
+        self._messages[channel_id][message.ts] = message
+        self._clear_status_answered_by(message)
+        self.changes.publish(Posted(message))
+        return message
+
+    def put(self, message: Message, *, announced: bool = True) -> Message:
+        """Replaces the message of the same channel and ts."""
+        previous = self.message(message.channel, message.ts)
+        self._messages[message.channel][message.ts] = message
+        self.changes.publish(Changed(message, previous, announced))
+        return message
+
+    def edit(self, channel_id: str, ts: str, user_id: str, text: str) -> Message:
+        """A person rewrites a message of his own."""
+        message = self.message(channel_id, ts)
+        if message.user != user_id:
+            raise Refused("cant_update_message")
+        return self.put(replace(message, text=text, edited_ts=self.next_ts()))
+
+    def delete(self, channel_id: str, ts: str, user_id: str) -> None:
+        message = self.message(channel_id, ts)
+        if message.user != user_id or message.is_streaming:
+            raise Refused("cant_delete_message")
+        del self._messages[channel_id][ts]
+        self.changes.publish(Deleted(message))
+
+    def dismiss(self, channel_id: str, ts: str) -> None:
+        """Removes an ephemeral message, which leaves no trace in events."""
+        message = self.message(channel_id, ts)
+        if message.ephemeral_to is None:
+            raise Refused("cant_delete_message")
+        del self._messages[channel_id][ts]
+        self.changes.publish(Deleted(message))
+
+    def _check_root(self, channel_id: str, thread_ts: str) -> None:
+        root = self._messages[channel_id].get(thread_ts)
+        if root is None or root.ephemeral_to is not None:
+            raise Refused("thread_not_found")
+        if root.is_reply:
+            raise Refused("cannot_reply_to_message", ["thread_ts is a reply, not a root"])
+
+    def _clear_status_answered_by(self, message: Message) -> None:
+        if message.user == self.bot.id and message.ephemeral_to is None:
+            self.assistant.clear_status(message.channel, message.root_ts)
+
+    # Reactions
+
+    def react(self, channel_id: str, ts: str, user_id: str, name: str) -> None:
+        self.joined_channel(channel_id, user_id)
+        message = self.message(channel_id, ts)
+        users = _reacting(message, name)
+        if user_id in users:
+            raise Refused("already_reacted")
+        self._put_reaction(message, Reaction(name, (*users, user_id)))
+        self.changes.publish(Reacted(message, user_id, name, added=True))
+
+    def unreact(self, channel_id: str, ts: str, user_id: str, name: str) -> None:
+        message = self.message(channel_id, ts)
+        users = _reacting(message, name)
+        if user_id not in users:
+            raise Refused("no_reaction")
+        remaining = tuple(user for user in users if user != user_id)
+        self._put_reaction(message, Reaction(name, remaining))
+        self.changes.publish(Reacted(message, user_id, name, added=False))
+
+    def _put_reaction(self, message: Message, reaction: Reaction) -> None:
+        known = any(existing.name == reaction.name for existing in message.reactions)
+        reactions = tuple(
+            reaction if existing.name == reaction.name else existing
+            for existing in message.reactions
+        )
+        reactions = reactions if known else (*reactions, reaction)
+        kept = tuple(existing for existing in reactions if existing.users)
+        self.put(replace(message, reactions=kept), announced=False)
+
+
+def _reacting(message: Message, name: str) -> tuple[str, ...]:
+    return next((each.users for each in message.reactions if each.name == name), ())

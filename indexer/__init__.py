@@ -1,0 +1,1 @@
+"""What is known: sources in, passages out, each only for those who may read it."""

@@ -1,0 +1,118 @@
+"""Markdown → chunks that the embedder can read whole: structure first, sentences last."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+
+from llama_index.core.node_parser import SentenceSplitter
+
+from indexer.documents import Chunk, Document
+from indexer.markdown import Block, Kind, Page, parse, unix_lines
+
+CHUNKER_VERSION = "1"
+_OVERLAP = 0.12
+_SLICE = re.compile(r".{1,20000}(?:\s|\Z)|.{20000}", re.DOTALL)
+
+
+class Chunker:
+    """Cuts documents so that context and text together stay within ``max_tokens``.
+
+    ``count_tokens`` is the embedder's. A chunk lies within one section: its headers are true for
+    every line of it. Tables, code and list items stay whole where they fit; a table that does not
+    repeats its head, a code block its fences; prose is cut between sentences with an overlap.
+    """
+
+    def __init__(self, count_tokens: Callable[[str], int], max_tokens: int) -> None:
+        self._count = count_tokens
+        self._max_tokens = max_tokens
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever chunks would; part of the index's identity."""
+        return f"chunks-{CHUNKER_VERSION}-{self._max_tokens}"
+
+    def chunks(self, document: Document) -> list[Chunk]:
+        """All of the document's chunks in reading order; none for a page without text."""
+        page = parse(unicodedata.normalize("NFC", unix_lines(document.text)))
+        pieces = (
+            (headers, piece)
+            for headers, blocks in _sections(page, document.title)
+            for piece in self._pieces(page, blocks, self._budget(document.title, headers))
+        )
+        return [
+            Chunk(document.id, position, piece, headers)
+            for position, (headers, piece) in enumerate(pieces)
+        ]
+
+    def _budget(self, title: str, headers: tuple[str, ...]) -> int:
+        """Tokens left for text; headings take at most half, beyond that the end is not embedded."""
+        context = Chunk("", 0, "", headers).context(title)
+        return max(self._max_tokens - self._count(context + "\n"), self._max_tokens // 2)
+
+    def _pieces(self, page: Page, blocks: list[Block], budget: int) -> Iterator[str]:
+        """Neighbouring blocks share a piece while they fit."""
+        waiting: list[Block] = []
+        used = 0
+        for block in blocks:
+            size = self._count(page.written(block.start, block.end) + "\n\n")
+            if waiting and used + size > budget:
+                yield page.written(waiting[0].start, waiting[-1].end)
+                waiting, used = [], 0
+            if size > budget:
+                yield from self._cut(block, budget)
+            else:
+                waiting.append(block)
+                used += size
+        if waiting:
+            yield page.written(waiting[0].start, waiting[-1].end)
+
+    def _cut(self, block: Block, budget: int) -> Iterator[str]:
+        """A block that is too long alone."""
+        if block.kind is Kind.TABLE:
+            return self._framed(block.parts[0], block.parts[1:], "", budget)
+        if block.kind is Kind.CODE and len(block.parts) > 2:
+            return self._framed(block.parts[0], block.parts[1:-1], block.parts[-1], budget)
+        return self._packed(block.parts, budget)
+
+    def _framed(
+        self, head: str, parts: Iterable[str], foot: str, budget: int
+    ) -> Iterator[str]:
+        """Every piece repeats head and foot, so that it reads as a table or as code by itself."""
+        frame = self._count(f"{head}\n{foot}\n")
+        if frame > budget // 2:
+            yield from self._packed((head, *parts, foot), budget)
+            return
+        for piece in self._packed(parts, budget - frame):
+            yield "\n".join(part for part in (head, piece, foot) if part)
+
+    def _packed(self, parts: Iterable[str], budget: int) -> Iterator[str]:
+        """Neighbouring parts share a piece while they fit; longer ones go by line, by sentence."""
+        waiting: list[str] = []
+        used = 0
+        for part in parts:
+            size = self._count(part + "\n")
+            if waiting and used + size > budget:
+                yield "\n".join(waiting)
+                waiting, used = [], 0
+            if size <= budget:
+                waiting.append(part)
+                used += size
+            elif "\n" in part and _is_listing(part):
+                yield from self._packed(part.split("\n"), budget)
+            else:
+                yield from self._sentences(part, budget)
+        if waiting:
+            yield "\n".join(waiting)
+
+    def _sentences(self, text: str, budget: int) -> Iterator[str]:
+        """Whole sentences, else words, else characters, each piece overlapping the one before."""
+        splitter = SentenceSplitter(
+            chunk_size=budget,
+            chunk_overlap=int(budget * _OVERLAP),
+            tokenizer=lambda piece: range(self._count(piece)),
+            paragraph_separator="\n\n\n",
+        )
+        for piece in _SLICE.findall(text):
+            yield from splitter.split_text(piece)

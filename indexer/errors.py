@@ -1,0 +1,38 @@
+"""What can go wrong while indexing and searching.
+
+IndexerError                 every message is a sentence that may be shown to a person
+├── IndexSettingsError       lorebot.toml or the environment is wrong
+├── AudienceError            a document or a reader has no audience we know: refused
+├── SourceError              a source as a whole cannot be read: nothing is deleted
+├── DocumentError            one document cannot be read: its old version stays
+├── EmbedderError            the embedding model is missing, damaged or of another kind
+└── StoreError               the index cannot be opened, read or written
+"""
+
+
+class IndexerError(Exception):
+    """Base of the tree; ``str(error)`` says what happened and what to do."""
+
+
+class IndexSettingsError(IndexerError):
+    """A setting is missing, unknown or out of range."""
+
+
+class AudienceError(IndexerError):
+    """An audience is empty or names a principal of an unknown kind."""
+
+
+class SourceError(IndexerError):
+    """A whole source is missing, empty or unreachable."""
+
+
+class DocumentError(IndexerError):
+    """One document cannot be read or parsed."""
+
+
+class EmbedderError(IndexerError):
+    """The embedding model cannot be found, verified or loaded."""
+
+
+class StoreError(IndexerError):
+    """The index cannot be opened, read or written."""

@@ -1,0 +1,1 @@
+"""Where documents come from: one protocol, one file a kind of source."""

@@ -1,0 +1,1 @@
+"""Where chunks and vectors live: one port, several stores."""

@@ -1,0 +1,88 @@
+"""The port that every store implements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.documents import Audience, Chunk, Document, Passage
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedDocument:
+    """What the store knows of a document: enough to tell whether the source has changed."""
+
+    id: str
+    source: str
+    digest: str
+    audience: Audience
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One hybrid search, filtered BEFORE ranking to what ``audience`` may read.
+
+    ``text`` goes to the lexical leg, ``vector`` (unit length, the embedder's dimension) to the
+    dense one. ``dense_weight`` in 0..1 weighs the min-max-normalised legs; ``candidates`` is the
+    number each leg contributes, ``limit`` the number returned.
+    """
+
+    text: str
+    vector: Vectors
+    audience: Audience
+    limit: int = 6
+    candidates: int = 30
+    dense_weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """How rare words are among the chunks an audience may read: ``chunks`` counts them all,
+    ``containing`` maps each asked word to the number that hold it, stemmed as the store stems.
+    """
+
+    chunks: int
+    containing: Mapping[str, int]
+
+
+class Store(Protocol):
+    """Chunks, vectors and audiences, one transaction a document.
+
+    All methods are safe from several threads and raise StoreError with a sentence.
+    """
+
+    def documents(self, source: str | None = None) -> Mapping[str, IndexedDocument]:
+        """Every indexed document by id, of one source or of all."""
+        ...
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Insert or replace a document whole: readers see the old chunks or the new, never both.
+
+        ``vectors`` has one unit-length row a chunk.
+        """
+        ...
+
+    def set_audience(self, document_id: str, audience: Audience) -> None:
+        """Change who may read a document, without touching text or vectors."""
+        ...
+
+    def delete(self, document_id: str) -> None:
+        """Remove exactly this document; unknown ids are fine."""
+        ...
+
+    def search(self, request: SearchRequest) -> list[Passage]:
+        """The best passages that the request's audience may read, best first."""
+        ...
+
+    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
+        """Count the audience's chunks that hold each word; bare lower-case words, no phrases."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,57 @@
+"""Hostile by default: no settings from the outside, no network but loopback, warnings are errors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from bot.records.database import Database
+from tests.services.tiny_model import tiny_model
+
+__all__ = ["tiny_model"]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in tuple(os.environ):
+        if variable.startswith(("LOREBOT_", "SLACK_")) and "_TEST_" not in variable:
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(pytestconfig: pytest.Config) -> Path:
+    """Where the embedder is converted to once, kept between runs."""
+    return Path(pytestconfig.cache.mkdir("lorebot"))
+
+
+@pytest.fixture
+def empty_postgres() -> str:
+    """The address of an emptied Postgres database, or "" where none is given."""
+    url = os.environ.get("LOREBOT_TEST_POSTGRES_URL", "")
+    if url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, empty_postgres: str
+) -> Iterator[Database]:
+    """Records, empty and migrated: on SQLite always, on Postgres where one is given."""
+    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
+    if request.param == "postgres":
+        url = empty_postgres or pytest.skip(
+            "set LOREBOT_TEST_POSTGRES_URL to run this on Postgres"
+        )
+    database = Database(url)
+    yield database
+    database.close()

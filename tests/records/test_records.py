@@ -1,0 +1,171 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from bot.domain import (
+    Answer,
+    Asked,
+    Citation,
+    Ending,
+    Question,
+    Reflection,
+    Thumb,
+    Versions,
+    Vote,
+)
+from bot.errors import RecordsError
+from bot.records.answers import Answers, Reply
+from bot.records.database import Database
+from bot.records.tables import Base
+from bot.records.votes import Votes
+from indexer.documents import Audience, Chunk, Passage
+
+ASKED = Asked("C1:1.5", "Ev1", "C1", "1.5", "U1", "How much?")
+PASSAGE = Passage(
+    chunk=Chunk("handbook:expenses.md", 3, "Meals: 45 EUR.", ("Meals", "Limits")),
+    title="Expenses",
+    audience=Audience.of("public"),
+    score=0.9,
+    similarity=0.8,
+    lexical=1.0,
+    url="https://handbook.example.com/expenses",
+    modified=datetime(2026, 3, 1, tzinfo=UTC),
+)
+OTHER = Passage(
+    Chunk("handbook:travel.md", 0, "30 EUR."), "Travel", Audience.of("public"), 0.5, 0.5, 0.0
+)
+
+
+def answer_to(asked: Asked, text: str = "45 EUR [1]") -> Answer:
+    return Answer(
+        question=Question(
+            asked.id,
+            asked.text,
+            Audience.of("public", "slack_channel:C1"),
+            asked.asker,
+            asked.channel,
+            asked.thread,
+        ),
+        text=text,
+        ending=Ending.QUOTED,
+        versions=Versions(prompt="1", model="", embedder="minilm@53aa"),
+        citations=(Citation(1, PASSAGE),),
+        passages=(PASSAGE, OTHER),
+        reflections=(Reflection("relevant", PASSAGE.chunk.id, 0.91),),
+        seconds={"retrieve": 0.01},
+    )
+
+
+@pytest.fixture
+def answers(database: Database) -> Answers:
+    return Answers(database)
+
+
+def test_an_answer_comes_back_as_it_was_given(answers: Answers) -> None:
+    answers.ask(ASKED)
+    given = answer_to(ASKED)
+    assert answers.answer(answers.save(given)) == given
+
+
+def test_a_question_asked_again_is_kept_once(answers: Answers) -> None:
+    answers.ask(ASKED)
+    answers.ask(ASKED)
+    assert answers.asked(ASKED.id) == ASKED
+
+
+def test_the_first_answer_to_a_question_stays_its_only_one(answers: Answers) -> None:
+    answers.ask(ASKED)
+    first = answers.save(answer_to(ASKED))
+    assert answers.save(answer_to(ASKED, "something else")) == first
+    assert answers.find(ASKED.id) == first
+    stored = answers.answer(first)
+    assert stored
+    assert stored.text == "45 EUR [1]"
+
+
+def test_a_reply_is_known_to_have_been_attempted_before_it_is_known_where(
+    answers: Answers,
+) -> None:
+    answers.ask(ASKED)
+    assert answers.begin_reply(ASKED.id) == Reply(attempted=False, ts="")
+    assert answers.begin_reply(ASKED.id) == Reply(attempted=True, ts="")
+    answers.reply_posted(ASKED.id, "2.5")
+    assert answers.begin_reply(ASKED.id) == Reply(attempted=True, ts="2.5")
+
+
+def test_the_last_vote_of_a_person_wins(database: Database, answers: Answers) -> None:
+    answers.ask(ASKED)
+    answer_id = answers.save(answer_to(ASKED))
+    votes = Votes(database)
+    assert votes.cast(Vote(answer_id, "U1", Thumb.UP))
+    assert votes.cast(Vote(answer_id, "U2", Thumb.UP))
+    assert votes.cast(Vote(answer_id, "U1", Thumb.DOWN))
+    assert {vote.voter: vote.thumb for vote in votes.of(answer_id)} == {
+        "U1": Thumb.DOWN,
+        "U2": Thumb.UP,
+    }
+
+
+def test_a_vote_on_no_answer_of_ours_is_refused(database: Database) -> None:
+    assert not Votes(database).cast(Vote("unknown", "U1", Thumb.UP))
+
+
+def test_simultaneous_votes_of_one_person_leave_one(database: Database, answers: Answers) -> None:
+    answers.ask(ASKED)
+    answer_id = answers.save(answer_to(ASKED))
+    votes = Votes(database)
+    kept: list[bool] = []
+    threads = [
+        Thread(target=lambda t=thumb: kept.append(votes.cast(Vote(answer_id, "U1", t))))
+        for thumb in (Thumb.UP, Thumb.DOWN) * 8
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert kept == [True] * 16
+    assert len(votes.of(answer_id)) == 1
+
+
+def test_migrations_lead_to_exactly_the_tables_in_the_code(database: Database) -> None:
+    with database.session() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_opening_again_keeps_what_was_recorded(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
+    first = Database(url)
+    Answers(first).ask(ASKED)
+    first.close()
+    second = Database(url)
+    assert Answers(second).asked(ASKED.id) == ASKED
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [("nonsense", "postgresql+psycopg://"), ("sqlite:////proc/none/records.sqlite", "SQLite")],
+)
+def test_an_unusable_address_is_explained(url: str, hint: str) -> None:
+    with pytest.raises(RecordsError, match="url") as caught:
+        Database(url)
+    assert hint in str(caught.value)
+
+
+def test_a_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    path.write_text("my shopping list " * 100)
+    with pytest.raises(RecordsError, match="nothing was changed"):
+        Database(f"sqlite:///{path}")
+    assert path.read_text() == "my shopping list " * 100
+
+
+def test_errors_never_show_a_password() -> None:
+    with pytest.raises(RecordsError) as caught:
+        Database("postgresql+psycopg://lorebot:s3cret@127.0.0.1:1/lorebot")
+    assert "s3cret" not in str(caught.value)

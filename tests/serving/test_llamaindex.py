@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, MessageRole
+
+from bot.errors import ModelError
+from bot.serving.engine import LlamaEngine
+from bot.serving.llamaindex import LorebotLLM
+from bot.serving.model import Sampling
+
+QUESTION = "Where is the office, and when does the kitchen close?"
+
+
+@pytest.fixture(scope="module")
+def llm(tiny_model: Path) -> Iterator[LorebotLLM]:
+    engine = LlamaEngine.load(tiny_model, slots=1, threads=1)
+    yield LorebotLLM(engine, Sampling(max_tokens=100))
+    engine.close()
+
+
+def test_prompt_is_answered(llm: LorebotLLM) -> None:
+    assert llm.complete(QUESTION).text == QUESTION
+
+
+def test_arguments_of_a_call_win_over_the_settings(llm: LorebotLLM) -> None:
+    assert llm.complete(QUESTION, max_tokens=2).text == "Where is"
+    assert llm.complete(QUESTION, stop=(", and",)).text == "Where is the office"
+
+
+def test_unknown_argument_is_an_error(llm: LorebotLLM) -> None:
+    with pytest.raises(TypeError, match="max_tokns"):
+        llm.complete(QUESTION, max_tokns=2)
+
+
+def test_stream_grows_by_its_deltas(llm: LorebotLLM) -> None:
+    responses = list(llm.stream_complete(QUESTION))
+    assert len(responses) > 5
+    assert "".join(response.delta or "" for response in responses) == QUESTION
+    assert responses[-1].text == QUESTION
+
+
+def test_chat_keeps_the_roles(llm: LorebotLLM) -> None:
+    messages = [
+        ChatMessage(role=MessageRole.SYSTEM, content="Be kind."),
+        ChatMessage(role=MessageRole.USER, content="Hello, who are you?"),
+        ChatMessage(role=MessageRole.ASSISTANT, content="Lorebot."),
+        ChatMessage(role=MessageRole.USER, content=QUESTION),
+    ]
+    assert llm.chat(messages).message.content == QUESTION
+    assert llm.chat(messages).message.role == MessageRole.ASSISTANT
+    assert [response.message.content for response in llm.stream_chat(messages)][-1] == QUESTION
+
+
+def test_role_the_model_does_not_know_is_refused(llm: LorebotLLM) -> None:
+    with pytest.raises(ModelError, match="'tool'"):
+        llm.chat([ChatMessage(role=MessageRole.TOOL, content="42")])
+
+
+def test_waiting_for_an_answer_does_not_block_the_event_loop(llm: LorebotLLM) -> None:
+    async def both() -> tuple[str, int]:
+        answer = asyncio.ensure_future(llm.acomplete(QUESTION))
+        ticks = 0
+        while not answer.done():
+            await asyncio.sleep(0)
+            ticks += 1
+        return answer.result().text, ticks
+
+    text, ticks = asyncio.run(both())
+    assert text == QUESTION
+    assert ticks > 5
+
+
+def test_metadata_describes_the_model(llm: LorebotLLM) -> None:
+    assert llm.metadata.context_window == 2048
+    assert llm.metadata.num_output == 100
+    assert llm.metadata.is_chat_model

@@ -1,0 +1,137 @@
+"""Durable jobs on the real DBOS and a real database; crashes are real kills of a real process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from bot.jobs import Jobs
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path, empty_postgres: str) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    return empty_postgres or pytest.skip("set LOREBOT_TEST_POSTGRES_URL to run this on Postgres")
+
+
+@pytest.fixture
+def jobs(url: str) -> Iterator[Jobs]:
+    jobs = Jobs(url)
+    yield jobs
+    jobs.close()
+
+
+def test_a_job_started_three_times_runs_once(jobs: Jobs) -> None:
+    ran: list[str] = []
+    done = Event()
+
+    def work(key: str) -> None:
+        ran.append(key)
+        done.set()
+
+    jobs.register("work", work)
+    jobs.launch()
+    for _ in range(3):
+        jobs.start("work", "C1:1.5")
+    assert done.wait(10)
+    jobs.start("work", "C1:1.5")
+    time.sleep(0.3)
+    assert ran == ["C1:1.5"]
+
+
+def test_jobs_of_different_keys_run_side_by_side(jobs: Jobs) -> None:
+    first, second = Event(), Event()
+
+    def work(key: str) -> None:
+        mine, other = (first, second) if key == "a" else (second, first)
+        mine.set()
+        assert other.wait(10)
+
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    jobs.start("work", "b")
+    assert first.wait(10)
+    assert second.wait(10)
+
+
+def test_a_step_that_failed_for_the_moment_is_tried_again(jobs: Jobs) -> None:
+    attempts: list[int] = []
+    done = Event()
+
+    def unreliable() -> str:
+        attempts.append(1)
+        if len(attempts) < 2:
+            raise ConnectionError("away")
+        return "there"
+
+    def work(key: str) -> None:
+        is_away = lambda error: isinstance(error, ConnectionError)  # noqa: E731
+        assert jobs.step("call", unreliable, is_away) == "there"
+        done.set()
+
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    assert done.wait(15)
+    assert len(attempts) == 2
+
+
+_PROGRAM = """
+import sys, time
+from pathlib import Path
+from bot.jobs import Jobs
+
+url, journal, begin = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "begin"
+
+def note(text):
+    with journal.open("a") as lines:
+        lines.write(text + "\\n")
+    return text
+
+def work(key):
+    jobs.step("first", lambda: note("first"))
+    if begin:
+        note("waiting")
+        time.sleep(60)
+    jobs.step("second", lambda: note("second"))
+    note("done")
+
+jobs = Jobs(url)
+jobs.register("work", work)
+jobs.launch()
+if begin:
+    jobs.start("work", "key")
+time.sleep(60)
+"""
+
+
+def test_a_killed_job_resumes_behind_its_last_finished_step(url: str, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    journal.touch()
+
+    def start(phase: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-c", _PROGRAM, url, str(journal), phase]
+        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+
+    with start("begin") as doomed:
+        _wait_for(journal, "waiting")
+        doomed.send_signal(signal.SIGKILL)
+    with start("resume") as heir:
+        _wait_for(journal, "done")
+        heir.kill()
+    assert journal.read_text().split() == ["first", "waiting", "second", "done"]
+
+
+def _wait_for(journal: Path, word: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while word not in journal.read_text().split():
+        assert time.monotonic() < deadline, f"no {word!r} in {journal.read_text()!r}"
+        time.sleep(0.05)
