@@ -13,7 +13,22 @@ from bot.records.database import Database
 from bot.records.votes import Votes
 from bot.serving.model import LanguageModel
 from bot.settings import ModelTable, Settings
-from indexer.library import Library
+from indexer.library import Library, open_library
+from indexer.sources.base import Unreadable
+from indexer.sync import Progress
+
+
+@contextmanager
+def open_synced_library(
+    settings: Settings, progress: Progress = lambda done, total: None
+) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
+    """The index, brought up to date with its sources, and what could not be read.
+
+    Raises IndexerError; then nothing that was indexed is lost.
+    """
+    with open_library(settings) as library:
+        reports = library.sync(progress)
+        yield library, tuple(missed for report in reports for missed in report.unreadable)
 
 
 @contextmanager

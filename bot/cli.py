@@ -7,17 +7,27 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot import settings as bot_settings
+from bot.bootstrap import open_pipeline, open_slack_bot, open_synced_library
+from bot.demo import demo_settings, running_demo
+from bot.domain import Question
 from bot.errors import BotSettingsError, LorebotError
 from bot.settings import Settings
-from indexer.documents import Audience
+from bot.terminal import rendered
+from indexer.documents import PUBLIC, Audience
 from indexer.errors import IndexerError
+from indexer.library import Library
 from indexer.settings import FilesSource
+from indexer.sources.base import Unreadable
 
 app = typer.Typer(
     help="Answers a team's questions from the team's own documents, with sources.",
@@ -36,11 +46,11 @@ def main() -> None:
 
 
 @app.callback()
-def _options(
+def _logging(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
 ) -> None:
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
+        level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
 
@@ -49,38 +59,34 @@ def _options(
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     docs: Annotated[
-        Path | None, typer.Option(help="Answer from this folder; its index is kept in a cache.")
+        Path | None,
+        typer.Option(help="Answer from this folder alone; its index is kept in a cache."),
     ] = None,
     audience: Annotated[
         list[str] | None,
-        typer.Option(help="What the reader may see besides public pages: slack_channel:C…, …"),
+        typer.Option(help="What the reader may see besides public pages, e.g. slack_channel:C…"),
     ] = None,
 ) -> None:
-    """Answer one question in the terminal."""
-    from bot.bootstrap import open_pipeline
-    from bot.domain import Question
-    from bot.terminal import rendered
-
+    """Answer one question in the terminal; exit code 1 if a document could not be read."""
     if not question.strip():
         raise BotSettingsError('The question is empty; write it in quotes: lorebot ask "…"')
-    settings = _with_documents(bot_settings.load(), docs)
-    readers = Audience.of("public", *(audience or ()))
-    with open_synced_library(settings) as (library, unreadable):
+    settings = bot_settings.load()
+    if docs is not None:
+        settings = _settings_for_folder(settings, docs)
+    readers = Audience.of(PUBLIC, *(audience or ()))
+    with _documents(settings) as (library, unreadable):
         with open_pipeline(settings, library) as pipeline:
-            answer = pipeline.answer(Question("terminal", question, readers))
-        typer.echo(rendered(answer))
-    if unreadable:
-        raise typer.Exit(code=1)
+            typer.echo(rendered(pipeline.answer(Question("terminal", question, readers))))
+        if unreadable:
+            raise typer.Exit(code=1)
 
 
 @app.command()
 def run() -> None:
     """Serve Slack: bring the index up to date, connect, answer until stopped."""
-    from bot.bootstrap import open_slack_bot
-
-    settings = _with_documents(bot_settings.load(), None)
-    with open_synced_library(settings) as (library, _), open_slack_bot(settings, library):
-        typer.echo("Lorebot is connected. Press Ctrl-C to stop.", err=True)
+    settings = bot_settings.load()
+    with _documents(settings) as (library, _), open_slack_bot(settings, library):
+        typer.echo("Lorebot is connected to Slack. Press Ctrl-C to stop.", err=True)
         _wait_for_signal()
 
 
@@ -89,13 +95,67 @@ def demo(
     port: Annotated[int, typer.Option(help="The page's port on 127.0.0.1; 0 picks one.")] = 8765,
 ) -> None:
     """Try everything without Slack: a sample handbook and a local workspace in the browser."""
-    from bot.demo import demo_settings, running_demo
-
     settings = demo_settings(bot_settings.load())
-    with open_synced_library(settings) as (library, _), running_demo(settings, library, port) as (
-        _workspace,
-        url,
-    ):
+    with _documents(settings) as (library, _), running_demo(settings, library, port) as url:
         typer.echo(f"\nLorebot has answered its first question. Open\n\n    {url}\n")
         typer.echo("and ask it more. Press Ctrl-C to stop.")
         _wait_for_signal()
+
+
+def _settings_for_folder(settings: Settings, folder: Path) -> Settings:
+    """The folder as the only source, readable to whoever runs the command, kept in the cache."""
+    path = folder.expanduser().resolve()
+    name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    return settings.model_copy(
+        update={
+            "data_dir": settings.cache_dir / "folders" / name,
+            "sources": (FilesSource(name="docs", path=path, audience=(PUBLIC,)),),
+        }
+    )
+
+
+@contextmanager
+def _documents(settings: Settings) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
+    """The synced index, with a progress bar; what could not be read is said on stderr."""
+    if not settings.sources:
+        raise BotSettingsError(
+            "No documents: name a folder with `lorebot ask --docs FOLDER`, or add [[sources]] to "
+            "lorebot.toml (the README shows one)."
+        )
+    with ExitStack() as stack:
+        with _progress_bar() as bar:
+            task = bar.add_task("Indexing", total=None, visible=False)
+            library, unreadable = stack.enter_context(
+                open_synced_library(
+                    settings,
+                    lambda done, total: bar.update(
+                        task, completed=done, total=total, visible=total > 0
+                    ),
+                )
+            )
+        for missed in unreadable:
+            typer.echo(f"lorebot: {missed.reason}", err=True)
+        yield library, unreadable
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _wait_for_signal() -> None:
+    """Until Ctrl-C or SIGTERM, both of which end the process in good order."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    stopped.wait()
+
+
+if __name__ == "__main__":
+    main()

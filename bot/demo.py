@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bot.bootstrap import open_slack_bot
 from bot.errors import LorebotError
 from bot.settings import Settings, SlackTable
-from bot.workspace.server import Workspace
+from bot.workspace import Workspace, WorkspaceError
 from indexer.library import Library
 from indexer.settings import FilesSource
 
@@ -30,8 +30,8 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 @contextmanager
-def running_demo(settings: Settings, library: Library, port: int) -> Iterator[tuple[Workspace, str]]:
-    """The workspace with the bot in it, and the page's address with one question answered."""
+def running_demo(settings: Settings, library: Library, port: int) -> Iterator[str]:
+    """The address of the workspace's page, with the bot in it and one question answered."""
     with Workspace(port=port) as workspace:
         slack = SlackTable(
             bot_token=SecretStr(workspace.bot_token),
@@ -41,7 +41,7 @@ def running_demo(settings: Settings, library: Library, port: int) -> Iterator[tu
         with open_slack_bot(settings.model_copy(update={"slack": slack}), library):
             ts = workspace.post(_ASKER, _CHANNEL, QUESTION)
             _await_answer(workspace, ts)
-            yield workspace, f"{workspace.url}?channel={_CHANNEL}&thread={ts}&person={_ASKER}"
+            yield f"{workspace.url}?channel={_CHANNEL}&thread={ts}&person={_ASKER}"
 
 
 def _await_answer(workspace: Workspace, ts: str) -> None:
@@ -49,8 +49,10 @@ def _await_answer(workspace: Workspace, ts: str) -> None:
         replies = [m for m in workspace.messages(_CHANNEL, thread_ts=ts) if m["ts"] != ts]
         return any("[1]" in reply.get("text", "") for reply in replies)
 
-    if not workspace.wait_for(answered, timeout=_ANSWER_SECONDS):
+    try:
+        workspace.wait_for(answered, timeout=_ANSWER_SECONDS)
+    except WorkspaceError as error:
         raise LorebotError(
             f"The demo's question was not answered within {_ANSWER_SECONDS} seconds; "
-            "run with --verbose to see why."
-        )
+            "run `lorebot --verbose demo` to see why."
+        ) from error

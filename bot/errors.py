@@ -6,7 +6,8 @@ LorebotError                 every message is a sentence that may be shown to a 
 │   ├── PromptTooLong        the prompt does not fit the model's context
 │   └── Cancelled            somebody stopped the generation
 ├── RecordsError             the records cannot be opened, migrated or written
-└── SlackError               Slack refuses the tokens or cannot be reached
+├── SlackError               Slack refuses the tokens or cannot be reached
+└── WorkspaceError           the local workspace cannot start (bot/workspace/errors.py)
 
 Everything else that is raised is a bug: people see one fixed sentence and a reference number.
 """

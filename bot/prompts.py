@@ -38,8 +38,6 @@ def answer_messages(question: Question, passages: Sequence[Passage]) -> list[Mes
 def _fence(number: int, passage: Passage) -> str:
     """A passage between tags that its own text cannot close."""
     date = f' updated="{passage.modified:%Y-%m-%d}"' if passage.modified else ""
-    text = passage.chunk.text.replace("<passage", "&lt;passage").replace(
-        "</passage", "&lt;/passage"
-    )
+    text = _TAG.sub("&lt;", passage.chunk.text)
     title = passage.context.replace('"', "'").replace("<", "&lt;")
     return f'<passage number="{number}" title="{title}"{date}>\n{text}\n</passage>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain import Answer
 from indexer.documents import Passage
 
-_CONTROL = {code: None for code in (*range(9), *range(11, 32), 127, *range(128, 160))}
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160)))
 
 
 def rendered(answer: Answer) -> str:

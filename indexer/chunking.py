@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from llama_index.core.node_parser import SentenceSplitter
 
@@ -13,6 +13,7 @@ from indexer.markdown import Block, Kind, Page, parse, unix_lines
 
 CHUNKER_VERSION = "1"
 _OVERLAP = 0.12
+_FENCE = re.compile(r"\s*(```|~~~)")
 _SLICE = re.compile(r".{1,20000}(?:\s|\Z)|.{20000}", re.DOTALL)
 
 
@@ -40,6 +41,7 @@ class Chunker:
             (headers, piece)
             for headers, blocks in _sections(page, document.title)
             for piece in self._pieces(page, blocks, self._budget(document.title, headers))
+            if piece.strip()
         )
         return [
             Chunk(document.id, position, piece, headers)
@@ -49,7 +51,7 @@ class Chunker:
     def _budget(self, title: str, headers: tuple[str, ...]) -> int:
         """Tokens left for text; headings take at most half, beyond that the end is not embedded."""
         context = Chunk("", 0, "", headers).context(title)
-        return max(self._max_tokens - self._count(context + "\n"), self._max_tokens // 2)
+        return max(self._max_tokens - self._count(context + "\n"), self._max_tokens // 2, 1)
 
     def _pieces(self, page: Page, blocks: list[Block], budget: int) -> Iterator[str]:
         """Neighbouring blocks share a piece while they fit."""
@@ -72,23 +74,30 @@ class Chunker:
         """A block that is too long alone."""
         if block.kind is Kind.TABLE:
             return self._framed(block.parts[0], block.parts[1:], "", budget)
-        if block.kind is Kind.CODE and len(block.parts) > 2:
-            return self._framed(block.parts[0], block.parts[1:-1], block.parts[-1], budget)
-        return self._packed(block.parts, budget)
+        if block.kind is Kind.CODE:
+            closing = block.parts[-1] if _FENCE.match(block.parts[-1]) else ""
+            lines = block.parts[1:-1] if closing else block.parts[1:]
+            return self._framed(block.parts[0], lines, closing, budget)
+        if block.kind is Kind.LIST:
+            return self._packed(block.parts, budget, self._lines)
+        return self._sentences(block.parts[0], budget)
 
-    def _framed(
-        self, head: str, parts: Iterable[str], foot: str, budget: int
-    ) -> Iterator[str]:
+    def _framed(self, head: str, parts: Sequence[str], foot: str, budget: int) -> Iterator[str]:
         """Every piece repeats head and foot, so that it reads as a table or as code by itself."""
         frame = self._count(f"{head}\n{foot}\n")
         if frame > budget // 2:
-            yield from self._packed((head, *parts, foot), budget)
+            yield from self._packed((head, *parts, foot), budget, self._sentences)
             return
-        for piece in self._packed(parts, budget - frame):
+        for piece in self._packed(parts, budget - frame, self._sentences):
             yield "\n".join(part for part in (head, piece, foot) if part)
 
-    def _packed(self, parts: Iterable[str], budget: int) -> Iterator[str]:
-        """Neighbouring parts share a piece while they fit; longer ones go by line, by sentence."""
+    def _lines(self, text: str, budget: int) -> Iterator[str]:
+        return self._packed(text.split("\n"), budget, self._sentences)
+
+    def _packed(
+        self, parts: Sequence[str], budget: int, cut: Callable[[str, int], Iterable[str]]
+    ) -> Iterator[str]:
+        """Neighbouring parts share a piece while they fit; one too long alone is ``cut``."""
         waiting: list[str] = []
         used = 0
         for part in parts:
@@ -96,13 +105,11 @@ class Chunker:
             if waiting and used + size > budget:
                 yield "\n".join(waiting)
                 waiting, used = [], 0
-            if size <= budget:
+            if size > budget:
+                yield from cut(part, budget)
+            else:
                 waiting.append(part)
                 used += size
-            elif "\n" in part and _is_listing(part):
-                yield from self._packed(part.split("\n"), budget)
-            else:
-                yield from self._sentences(part, budget)
         if waiting:
             yield "\n".join(waiting)
 
@@ -116,3 +123,35 @@ class Chunker:
         )
         for piece in _SLICE.findall(text):
             yield from splitter.split_text(piece)
+
+
+def embedded_text(title: str, chunk: Chunk) -> str:
+    """What is embedded of a chunk: where it stands, then what it says."""
+    return f"{chunk.context(title)}\n{chunk.text}"
+
+
+def _sections(page: Page, title: str) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """What stands under each heading; a heading with nothing below it is text itself."""
+    path: list[Block] = []
+    body: list[Block] = []
+    for block in page.blocks:
+        if block.kind is not Kind.HEADING:
+            body.append(block)
+            continue
+        if body:
+            yield _headers(path, title), body
+            body = []
+        elif path and path[-1].level >= block.level:
+            yield _headers(path[:-1], title), path[-1:]
+        path = [heading for heading in path if heading.level < block.level]
+        path.append(block)
+    if body:
+        yield _headers(path, title), body
+    elif path:
+        yield _headers(path[:-1], title), path[-1:]
+
+
+def _headers(path: list[Block], title: str) -> tuple[str, ...]:
+    """The title stands above every chunk already, so the heading that gave it is left out."""
+    headers = tuple(heading.title for heading in path if heading.title)
+    return headers[1:] if headers[:1] == (title,) else headers

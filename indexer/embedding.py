@@ -6,13 +6,16 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
 from indexer.embedder_file import EmbedderFile, find_embedder
-from indexer.encoder import Encoder
 from indexer.stores.base import Vectors
+
+if TYPE_CHECKING:
+    from indexer.encoder import Encoder
 
 
 class LlamaCppEmbedding(BaseEmbedding):
@@ -26,6 +29,8 @@ class LlamaCppEmbedding(BaseEmbedding):
     _encoder: Encoder = PrivateAttr()
 
     def __init__(self, file: EmbedderFile, threads: int = 0) -> None:
+        from indexer.encoder import Encoder
+
         super().__init__(model_name=file.name)
         self._file = file
         self._encoder = Encoder(file, threads or os.cpu_count() or 1)

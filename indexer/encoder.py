@@ -64,7 +64,8 @@ class Encoder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.all(np.isfinite(lengths) & (lengths > 0)):
             raise EmbedderError(f"{self._path} yields empty vectors: {_GARBLED}")
-        return np.divide(vectors, lengths, out=vectors)
+        vectors /= lengths
+        return vectors
 
     def close(self) -> None:
         self._threads.shutdown()

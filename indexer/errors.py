@@ -7,6 +7,7 @@ IndexerError                 every message is a sentence that may be shown to a 
 ├── DocumentError            one document cannot be read: its old version stays
 ├── EmbedderError            the embedding model is missing, damaged or of another kind
 └── StoreError               the index cannot be opened, read or written
+    └── StoreOutdated        the index was built by another embedder, chunker or version
 """
 
 
@@ -36,3 +37,7 @@ class EmbedderError(IndexerError):
 
 class StoreError(IndexerError):
     """The index cannot be opened, read or written."""
+
+
+class StoreOutdated(StoreError):
+    """The index holds vectors or chunks of another identity: it has to be rebuilt."""

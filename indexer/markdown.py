@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -19,6 +20,8 @@ class Kind(StrEnum):
     PROSE = "prose"
 
 
+_LONGEST_HEADING = 200
+"""A longer one is a paragraph that somebody underlined with dashes by mistake."""
 _KINDS = {
     "heading_open": Kind.HEADING,
     "table_open": Kind.TABLE,
@@ -76,10 +79,7 @@ def unix_lines(text: str) -> str:
 
 def first_heading(text: str) -> str:
     """The title of a page by its first heading of any level, or nothing."""
-    for opening, children in _top_level(_parser().parse(text)):
-        if opening.type == "heading_open":
-            return plain(children[0].content)
-    return ""
+    return next((block.title for block in parse(text).blocks if block.title), "")
 
 
 def plain(inline: str) -> str:
@@ -122,14 +122,13 @@ def _block(
         end -= 1
     kind = _KINDS.get(opening.type, Kind.PROSE)
     if kind is Kind.HEADING:
-        level = int(opening.tag.removeprefix("h"))
-        whole = "\n".join(lines[start:end])
-        return Block(kind, start, end, (whole,), level, plain(children[0].content))
-    cuts = _cuts(kind, children, start, end)
-    parts = tuple(
-        "\n".join(lines[one:other]) for one, other in zip(cuts, cuts[1:], strict=False)
-    )
-    return Block(kind, start, end, parts)
+        title = plain(children[0].content)
+        if len(title) <= _LONGEST_HEADING:
+            level = int(opening.tag.removeprefix("h"))
+            return Block(kind, start, end, ("\n".join(lines[start:end]),), level, title)
+        kind = Kind.PROSE
+    cuts = pairwise(_cuts(kind, children, start, end))
+    return Block(kind, start, end, tuple("\n".join(lines[one:other]) for one, other in cuts))
 
 
 def _cuts(kind: Kind, children: list[Token], start: int, end: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Hostile by default: no settings from the outside, no network but loopback, warnings are errors."""
+"""Hostile by default: no settings from outside, no network but loopback, warnings are errors."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def database(
     """Records, empty and migrated: on SQLite always, on Postgres where one is given."""
     url = f"sqlite:///{tmp_path / 'records.sqlite'}"
     if request.param == "postgres":
-        url = empty_postgres or pytest.skip(
-            "set LOREBOT_TEST_POSTGRES_URL to run this on Postgres"
-        )
+        url = empty_postgres or pytest.skip("set LOREBOT_TEST_POSTGRES_URL to run this on Postgres")
     database = Database(url)
     yield database
     database.close()

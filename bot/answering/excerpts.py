@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +19,8 @@ class Excerpt:
 
     ``block`` is the paragraph, list, table or code block around it; ``kind`` names that block:
     paragraph, list, table or code. ``lead_in`` is what gives the piece its meaning: the sentence
-    before a list or a code block, the header of a table.
+    before a list or a code block, the header of a table. ``introduces`` is the block that such a
+    sentence leads into.
     """
 
     passage: Passage
@@ -27,6 +28,7 @@ class Excerpt:
     block: str
     kind: str
     lead_in: str = ""
+    introduces: str = ""
 
     @property
     def judged(self) -> str:
@@ -37,20 +39,35 @@ class Excerpt:
 def excerpts(passage: Passage) -> list[Excerpt]:
     """All pieces of a passage in reading order; headings are context, not content."""
     lines = passage.chunk.text.splitlines()
+    blocks = list(_quotable_blocks(passage.chunk.text, lines))
     found: list[Excerpt] = []
-    lead_in = ""
-    for token, inner in _blocks(passage.chunk.text):
-        kind = _KINDS.get(token.type)
-        if kind is None or token.map is None:
-            lead_in = ""
-            continue
-        block = "\n".join(lines[slice(*token.map)]).strip("\n")
-        pieces = _pieces(kind, block, inner, lines)
-        if kind == "table":
-            lead_in = "\n".join(block.splitlines()[:2])
-        found += [Excerpt(passage, piece, block, kind, lead_in) for piece in pieces]
-        lead_in = block if kind == "paragraph" and block.endswith(":") else ""
+    for before, (kind, block, pieces), after in _with_neighbours(blocks):
+        lead_in = "\n".join(block.splitlines()[:2]) if kind == "table" else _leading(before)
+        introduces = after[1] if after and _leading((kind, block, pieces)) else ""
+        found += [Excerpt(passage, piece, block, kind, lead_in, introduces) for piece in pieces]
     return found
+
+
+_Block = tuple[str, str, list[str]]  # kind, text, pieces
+
+
+def _quotable_blocks(text: str, lines: list[str]) -> Iterator[_Block]:
+    for token, inner in _blocks(text):
+        kind = _KINDS.get(token.type)
+        if kind and token.map:
+            block = "\n".join(lines[slice(*token.map)]).strip("\n")
+            yield kind, block, _pieces(kind, block, inner, lines)
+
+
+def _with_neighbours(
+    blocks: list[_Block],
+) -> Iterator[tuple[_Block | None, _Block, _Block | None]]:
+    return zip([None, *blocks[:-1]], blocks, [*blocks[1:], None], strict=True)
+
+
+def _leading(block: _Block | None) -> str:
+    """The text of a paragraph that announces what follows it, else nothing."""
+    return block[1] if block and block[0] == "paragraph" and block[1].endswith(":") else ""
 
 
 _KINDS = {

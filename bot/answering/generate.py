@@ -15,6 +15,8 @@ from bot.serving.model import LanguageModel, Sampling
 from indexer.documents import Passage
 
 _LIST_ITEM = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")
+_MARK_BEFORE_STOP = re.compile(r"\s*((?:\[[\d, ]+\]\s*)+)([.!?])(?=\s|$)")
+_BEGUN_MARK = re.compile(r"\[[\d, ]*")
 _LEADING_MARKS = re.compile(r"\s*(?:\[\d{1,2}(?:\s*,\s*\d{1,2})*\]\s*)+")
 
 
@@ -76,18 +78,17 @@ def _fitting(
 
 def _whole_sentences(pieces: Iterator[str]) -> Iterator[str]:
     """Sentences as soon as the next one has begun, so that trailing marks stay with theirs."""
-    pending = ""
+    line, given = "", 0
     for piece in pieces:
-        pending += piece
-        *complete, rest = pending.split("\n")
-        for line in complete:
-            yield from _sentences(line)
-        *finished, pending = _sentences(rest) or [""]
-        if finished:
-            yield from finished
-        else:
-            pending = rest
-    yield from _sentences(pending)
+        *complete, line = (line + piece).split("\n")
+        for whole in complete:
+            yield from _sentences(whole)[given:]
+            given = 0
+        begun = _sentences(line)
+        finished = len(begun) - (2 if begun and _BEGUN_MARK.fullmatch(begun[-1]) else 1)
+        yield from begun[given:finished]
+        given = max(given, finished)
+    yield from _sentences(line)[given:]
 
 
 def _sentences(line: str) -> list[str]:
@@ -95,7 +96,7 @@ def _sentences(line: str) -> list[str]:
     if _LIST_ITEM.match(line):
         return [line.strip()]
     joined: list[str] = []
-    for sentence in sentences(line):
+    for sentence in sentences(_MARK_BEFORE_STOP.sub(r"\2 \1", line)):
         leading = _LEADING_MARKS.match(sentence)
         if joined and leading:
             joined[-1] += f" {leading[0].strip()}"
@@ -119,7 +120,7 @@ def _support(sentence: str, passages: Sequence[Passage]) -> tuple[list[Passage],
 
 
 def _held(sentence: str, cited: Sequence[Passage]) -> float:
-    claim = without_marks(sentence)
+    claim = _LIST_ITEM.sub("", without_marks(sentence))
     text = "\n".join(f"{passage.context}\n{passage.chunk.text}" for passage in cited)
     if identifiers(claim) - identifiers(text):
         return 0.0

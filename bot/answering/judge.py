@@ -1,9 +1,9 @@
 """Judging evidence without a language model: does this excerpt answer that question?
 
 Two logistic models over figures that any store and embedder can give: one ranks the excerpts of a
-question, the other says how probably the best one answers it at all. Both were fitted on public
-question sets (docs/measurements.md), so their probabilities, unlike retrieval scores, can be
-compared between questions and collections.
+question, the other says how probably an excerpt answers it. Both were fitted on public question
+sets (docs/measurements.md), so their probabilities, unlike retrieval scores, can be compared
+between questions and collections.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bot.answering.excerpts import Excerpt, excerpts
-from bot.answering.words import codes, content_words, stem, stems
+from bot.answering.words import acronyms, codes, content_words, stem, stems, words
 from indexer.documents import Passage
 from indexer.stores.base import Frequencies, Vectors
 
@@ -28,14 +26,16 @@ class Figures:
     """What is known of one excerpt and one question; similarities are cosines, the rest 0..1.
 
     Coverage is the share of the question's words, weighted by their rarity among the documents
-    its readers may see, that stand in the text. ``missing_codes`` is the share of the question's
-    identifiers, such as INC-2291, that the passage does not hold.
+    its readers may see, that stand in the text. ``held_names`` is the share of the question's
+    codes and acronyms (INC-2291, VPN) that the passage holds, ``missing_codes`` the share of its
+    codes that it does not.
     """
 
     excerpt_similarity: float
     passage_similarity: float
     excerpt_coverage: float
     passage_coverage: float
+    held_names: float
     missing_codes: float
 
 
@@ -48,33 +48,39 @@ class Weights:
     passage_similarity: float
     excerpt_coverage: float
     passage_coverage: float
+    held_names: float
     missing_codes: float
 
-    def probability(self, figures: Figures) -> float:
-        total = (
+    def log_odds(self, figures: Figures) -> float:
+        return (
             self.bias
             + self.excerpt_similarity * figures.excerpt_similarity
             + self.passage_similarity * figures.passage_similarity
             + self.excerpt_coverage * figures.excerpt_coverage
             + self.passage_coverage * figures.passage_coverage
+            + self.held_names * figures.held_names
             + self.missing_codes * figures.missing_codes
         )
-        return 1 / (1 + math.exp(-total))
 
 
-# Fitted, but for missing_codes: whoever asks about INC-2291 is not helped by another incident,
-# and the public questions hold too few identifiers to learn it from.
-RANKING = Weights(-7.89, 1.98, 3.87, 4.36, -0.97, -4.0)
-ANSWERING = Weights(-5.64, 1.71, 4.63, 2.33, 0.46, -4.0)
+# Fitted, but for names and codes: who asks about INC-2291 is helped by the page that holds it and
+# by no other, and the public questions hold too few of them to learn that from.
+RANKING = Weights(-7.89, 1.98, 3.87, 4.36, -0.97, 0.0, -4.0)
+ANSWERING = Weights(-9.22, 14.07, 0.0, 0.0, 2.38, 3.0, -6.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """An excerpt with its rank among all of a question, and the probability that it answers it."""
+    """An excerpt judged for one question.
+
+    ``probability``, in 0..1, that it answers it; ``rank`` orders all of a question's excerpts
+    (the log-odds of both models together); ``vector`` of unit length says what it is about.
+    """
 
     excerpt: Excerpt
     rank: float
     probability: float
+    vector: Vectors
 
 
 class EvidenceJudge:
@@ -92,36 +98,34 @@ class EvidenceJudge:
     ) -> list[Evidence]:
         """Evidence from all passages, the best first; ties keep the passages' order."""
         pieces = [piece for passage in passages for piece in excerpts(passage)]
+        if not pieces:
+            return []
+        vectors = self._embed([question, *(piece.judged for piece in pieces)])
+        rarity = _rarity(count_words(content_words(question)))
         evidence = [
-            Evidence(
-                piece, self._ranking.probability(figures), self._answering.probability(figures)
-            )
-            for piece, figures in zip(
-                pieces, self.figures(question, pieces, count_words), strict=True
-            )
+            self._evidence(piece, vector, _figures(question, piece, vector @ vectors[0], rarity))
+            for piece, vector in zip(pieces, vectors[1:], strict=True)
         ]
         return sorted(evidence, key=lambda found: -found.rank)
 
-    def figures(
-        self, question: str, pieces: Sequence[Excerpt], count_words: CountWords
-    ) -> list[Figures]:
-        if not pieces:
-            return []
-        asked = content_words(question)
-        rarity = _rarity(count_words(asked))
-        wanted = codes(question)
-        vectors = self._embed([question, *(piece.judged for piece in pieces)])
-        similarities = vectors[1:] @ vectors[0]
-        return [
-            Figures(
-                excerpt_similarity=float(np.clip(similarity, -1, 1)),
-                passage_similarity=piece.passage.similarity,
-                excerpt_coverage=_coverage(rarity, piece.judged),
-                passage_coverage=_coverage(rarity, _everything(piece.passage)),
-                missing_codes=_missing(wanted, _everything(piece.passage)),
-            )
-            for piece, similarity in zip(pieces, similarities, strict=True)
-        ]
+    def _evidence(self, piece: Excerpt, vector: Vectors, figures: Figures) -> Evidence:
+        answering = self._answering.log_odds(figures)
+        rank = self._ranking.log_odds(figures) + answering
+        return Evidence(piece, rank, 1 / (1 + math.exp(-answering)), vector)
+
+
+def _figures(question: str, piece: Excerpt, similarity: float, rarity: dict[str, float]) -> Figures:
+    passage = f"{piece.passage.context}\n{piece.passage.chunk.text}"
+    present = stems(passage)
+    wanted = codes(question)
+    return Figures(
+        excerpt_similarity=float(similarity),
+        passage_similarity=piece.passage.similarity,
+        excerpt_coverage=_coverage(rarity, stems(piece.judged)),
+        passage_coverage=_coverage(rarity, present),
+        held_names=_held(wanted | acronyms(question), present),
+        missing_codes=len(wanted - codes(passage)) / len(wanted) if wanted else 0.0,
+    )
 
 
 def _rarity(frequencies: Frequencies) -> dict[str, float]:
@@ -132,15 +136,11 @@ def _rarity(frequencies: Frequencies) -> dict[str, float]:
     }
 
 
-def _coverage(rarity: dict[str, float], text: str) -> float:
-    present = stems(text)
+def _coverage(rarity: dict[str, float], present: frozenset[str]) -> float:
     total = sum(rarity.values())
     return sum(weight for word, weight in rarity.items() if word in present) / total if total else 0
 
 
-def _missing(wanted: frozenset[str], text: str) -> float:
-    return len(wanted - codes(text)) / len(wanted) if wanted else 0.0
-
-
-def _everything(passage: Passage) -> str:
-    return f"{passage.context}\n{passage.chunk.text}"
+def _held(names: frozenset[str], present: frozenset[str]) -> float:
+    held = sum(all(stem(part) in present for part in words(name)) for name in names)
+    return held / len(names) if names else 0.0

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot import prompts
 from bot.answering.generate import Draft, generate
 from bot.answering.judge import Evidence, EvidenceJudge
-from bot.answering.quote import quote
+from bot.answering.quote import QuoteLimits, quote
 from bot.answering.route import route
 from bot.domain import (
     Answer,
@@ -43,16 +43,14 @@ _NEAREST = 3
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Every number that decides, in one table; all are probabilities or shares in 0..1.
+    """Every number that decides, in one table.
 
-    ``quotable``: an excerpt is quoted as the answer. ``quote_margin``: further excerpts are quoted
-    if they are this close to the best. ``relevant``: a passage is shown to the language model.
-    ``supported``: share of a generated sentence's words that its citations must hold.
+    ``relevant``: probability from which a passage is shown to the language model. ``supported``:
+    share in 0..1 of a generated sentence's words that its citations must hold.
     """
 
-    quotable: float = 0.5
-    quote_margin: float = 0.15
-    relevant: float = 0.25
+    quote: QuoteLimits = field(default_factory=QuoteLimits)
+    relevant: float = 0.1
     supported: float = 0.6
 
 
@@ -69,7 +67,7 @@ class Pipeline:
     ) -> None:
         self._library = library
         self._model = model
-        self._judge = EvidenceJudge(library.embedder.embed)
+        self._judge = EvidenceJudge(library.embedding.embed)
         self._thresholds = thresholds or Thresholds()
         self._answer_tokens = answer_tokens
 
@@ -106,8 +104,7 @@ class Pipeline:
             return _Written(draft.text, Ending.GENERATED, draft.citations, draft.reflections)
         reflections = draft.reflections if draft else ()
         if not (draft and draft.refused):
-            limits = self._thresholds
-            text, citations = quote(evidence, limits.quotable, limits.quote_margin)
+            text, citations = quote(evidence, self._thresholds.quote)
             if text:
                 return _Written(text, Ending.QUOTED, citations, reflections)
         return _Written(_NOT_FOUND, Ending.NOT_FOUND, reflections=reflections)
@@ -135,7 +132,7 @@ class Pipeline:
             prompt=prompts.VERSION,
             model=f"{identity.name}@{identity.sha256[:12]}" if identity else "",
             adapter=identity.adapter if identity else "",
-            embedder=self._library.embedder.identity,
+            embedder=self._library.embedding.identity,
         )
         return Answer(
             question, written.text, written.ending, versions, citations=written.citations, **found

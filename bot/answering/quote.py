@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.answering.cite import Numbering
 from bot.answering.judge import Evidence
@@ -14,38 +15,61 @@ _BLOCK_CHARACTERS = 1200
 _TABLE_ROWS = 6
 
 
-def quote(
-    evidence: Sequence[Evidence], threshold: float, margin: float
-) -> tuple[str, tuple[Citation, ...]]:
+@dataclass(frozen=True, slots=True)
+class QuoteLimits:
+    """``probability`` from which an excerpt is an answer; ``margin`` of rank (log-odds) within
+    which further excerpts are as good as the best; ``likeness``, a cosine, from which an answer
+    of another page is about the same thing, so that readers see both where pages disagree.
+    """
+
+    probability: float = 0.35
+    margin: float = 1.0
+    likeness: float = 0.6
+
+
+def quote(evidence: Sequence[Evidence], limits: QuoteLimits) -> tuple[str, tuple[Citation, ...]]:
     """The best blocks around the best excerpts, with ``[n]`` marks, and their citations.
 
-    ``evidence`` is sorted, best first. A block is quoted if its best excerpt's probability reaches
-    ``threshold`` and is within ``margin`` of the first's. Empty where the first does not reach it.
+    ``evidence`` is sorted by rank, best first; nothing is quoted where none of it is probable
+    enough. The newest page is quoted first.
     """
+    likely = [found for found in evidence if found.probability >= limits.probability]
+    chosen = [found for found in likely if _belongs(found, likely[0], limits)]
     numbering = Numbering()
     quotes = [
         _render(group, numbering.number(group[0].excerpt.passage))
-        for group in _groups(evidence, threshold, margin)
+        for group in sorted(_by_block(chosen), key=_age)
     ]
     return "\n\n".join(quotes), numbering.citations
 
 
-def _groups(evidence: Sequence[Evidence], threshold: float, margin: float) -> list[list[Evidence]]:
-    """The chosen evidence by block, the best block first; the same words are quoted once."""
+def _belongs(found: Evidence, best: Evidence, limits: QuoteLimits) -> bool:
+    if found.rank >= best.rank - limits.margin:
+        return True
+    elsewhere = _document(found) != _document(best)
+    return elsewhere and float(found.vector @ best.vector) >= limits.likeness
+
+
+def _document(found: Evidence) -> str:
+    return found.excerpt.passage.chunk.document_id
+
+
+def _by_block(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
+    """At most three blocks, the best first; the same words are quoted once."""
     groups: dict[str, list[Evidence]] = {}
-    if not evidence or evidence[0].probability < threshold:
-        return []
-    limit = max(threshold, evidence[0].probability - margin)
     for found in evidence:
-        if found.probability < limit:
-            continue
         block = " ".join(found.excerpt.block.split())
-        if block in groups:
-            if groups[block][0].excerpt.passage is found.excerpt.passage:
-                groups[block].append(found)
-        elif len(groups) < _QUOTES:
+        if block not in groups and len(groups) < _QUOTES:
             groups[block] = [found]
+        elif block in groups and groups[block][0].excerpt.passage is found.excerpt.passage:
+            groups[block].append(found)
     return list(groups.values())
+
+
+def _age(group: Sequence[Evidence]) -> float:
+    """Sorts the newest first, pages without a date last; ties keep their order."""
+    modified = group[0].excerpt.passage.modified
+    return -modified.timestamp() if modified else 0.0
 
 
 def _render(group: Sequence[Evidence], number: int) -> str:
@@ -59,6 +83,8 @@ def _render(group: Sequence[Evidence], number: int) -> str:
         whole = len(excerpt.block) <= _BLOCK_CHARACTERS
         text = excerpt.block if whole else _in_order(excerpt.block, chosen, "\n")
         return f"{_introduced(excerpt.lead_in, text)} [{number}]"
+    if excerpt.introduces:
+        return f"{_introduced(excerpt.block, excerpt.introduces)}\n\n[{number}]"
     if len(excerpt.block) <= _PARAGRAPH_CHARACTERS:
         return f"{_flowing(excerpt.block)} [{number}]"
     return f"{_flowing(_in_order(excerpt.block, chosen, ' … '))} [{number}]"

@@ -8,6 +8,7 @@ from functools import lru_cache
 import snowballstemmer
 
 _WORD = re.compile(r"[^\W_]+")
+_ACRONYM = re.compile(r"\b[A-Z]{2,6}\b")
 _IDENTIFIER = re.compile(r"\b(?=[\w.-]*\d)[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*\b")
 
 # Words that say how something is asked, not what about.
@@ -19,7 +20,8 @@ STOPWORDS = frozenset(
     off on once one only or other our ours out over own please right same she should so some such
     tell than thank thanks that the their theirs them then there these they this those through to
     too under until up us use very want was we were what whats when where which while who whom whose
-    why will with would you your yours hi hello hey""".split()
+    why will with would you your yours hi hello hey mean means meaning stand stands explain describe
+    show find happen happens somebody someone something anything everyone thing things""".split()
 )
 
 
@@ -55,6 +57,15 @@ def codes(text: str) -> frozenset[str]:
         for found in identifiers(text)
         if sum(character.isdigit() for character in found) > 1
         and any(character.isalpha() for character in found)
+    )
+
+
+def acronyms(text: str) -> frozenset[str]:
+    """Words of two to six capitals in a text that is not all capitals; lower-case."""
+    return (
+        frozenset(found.lower() for found in _ACRONYM.findall(text))
+        if not text.isupper()
+        else frozenset()
     )
 
 

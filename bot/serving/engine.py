@@ -187,11 +187,9 @@ def _chat_template(weights: Weights) -> ChatTemplate:
 
 
 def _own(scheduler: Scheduler, context: Context, weights: Weights) -> None:
-    try:
-        scheduler.run()
-    finally:
-        context.close()
-        weights.close()
+    reason = scheduler.run()
+    context.close()
+    weights.close(reason)
 
 
 def _stop(scheduler: Scheduler, owner: threading.Thread) -> None:

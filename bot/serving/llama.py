@@ -34,6 +34,7 @@ _REMEDIES = (
     ("allocate", "does not fit into memory: choose a smaller or more strongly quantized model"),
     ("out of memory", "does not fit into memory: choose a smaller or more strongly quantized one"),
 )
+CLOSED = "The language model has been closed: start it again."
 _DAMAGED = "is damaged or incomplete: download it again"
 _ERROR_LEVEL = 4  # ggml.h; not what llama_cpp._logger says
 _errors: deque[str] = deque(maxlen=8)
@@ -73,6 +74,7 @@ class Weights:
         if not self.handle:
             raise ModelError(_why_not_loaded(path))
         self._lock = threading.Lock()
+        self._why_closed = CLOSED
         self._vocabulary = library.llama_model_get_vocab(self.handle)
         self.trained_context: int = library.llama_model_n_ctx_train(self.handle)
         self.shares_any_prefix: bool = not (
@@ -125,7 +127,7 @@ class Weights:
         buffer = (ctypes.c_int32 * capacity)()
         with self._lock:
             if not self.handle:
-                raise ModelError("The language model has been closed: start it again.")
+                raise ModelError(self._why_closed)
             count: int = _library().llama_tokenize(
                 self._vocabulary, data, len(data), buffer, capacity, False, control
             )
@@ -140,11 +142,13 @@ class Weights:
     def ends_turn(self, token: int) -> bool:
         return bool(_library().llama_vocab_is_eog(self._vocabulary, token))
 
-    def close(self) -> None:
+    def close(self, reason: str = CLOSED) -> None:
+        """Free the model; whoever still tokenises gets ``reason`` as a ModelError."""
         with self._lock:
             if self.handle:
                 _library().llama_model_free(self.handle)
             self.handle = None
+            self._why_closed = reason
 
     def _piece(self, token: int, capacity: int = 64) -> bytes:
         buffer = ctypes.create_string_buffer(capacity)
@@ -264,7 +268,8 @@ class Sampler:
             ]
         for stage in stages:
             library.llama_sampler_chain_add(self._chain, stage)
-        weakref.finalize(self, library.llama_sampler_free, self._chain)
+        finalizer = weakref.finalize(self, library.llama_sampler_free, self._chain)
+        finalizer.atexit = False  # the owner thread may still draw when the interpreter goes away
 
     def sample(self, row: int) -> int:
         """The next token after this row of the last batch."""

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from bot.errors import ModelError
-from bot.serving.llama import Batch, Context
+from bot.serving.llama import CLOSED, Batch, Context
 from bot.serving.requests import Request, cancelled
 from bot.serving.sequences import SequencePool
 
@@ -87,18 +87,20 @@ class Scheduler:
             self._closing = True
             self._changed.notify()
 
-    def run(self) -> None:
-        """Serve until ``close`` or a failure; then every caller has been told."""
+    def run(self) -> str:
+        """Serve until ``close`` or a failure; every caller is then told the reason returned."""
+        reason = CLOSED
         try:
             while self._admit():
                 self._step()
-            self._end("The language model has been closed: start it again.")
         except ModelError as error:
-            logger.error("The language model failed: %s", error)
-            self._end(str(error))
+            logger.exception("The language model failed")
+            reason = str(error)
         except Exception:
             logger.exception("The language model failed")
-            self._end("The language model failed: see the log, and restart it.")
+            reason = "The language model failed: see the log, and restart it."
+        self._end(reason)
+        return reason
 
     def _admit(self) -> bool:
         """Fill the slots, waiting while there is nothing to do; false when closing."""
@@ -122,9 +124,11 @@ class Scheduler:
         for request in [request for request in self._active if request.cancelled]:
             self._finish(request)
             request.fail(cancelled())
+        if not self._active:
+            return
         batch, planned = self._plan()
         if not planned:
-            return
+            raise RuntimeError("requests are active, but none has anything to compute")
         while not self._context.decode(batch):
             if not self._pool.evict():
                 raise ModelError(

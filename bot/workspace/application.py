@@ -64,6 +64,7 @@ class Application:
                 web.post(response_urls.PATH + "/{key}", self.response_urls.handle),
             ]
         )
+        application.on_response_prepare.append(_always_ask_again)
         application.on_shutdown.append(self._close)
         return application
 
@@ -80,3 +81,8 @@ class Application:
     async def _close(self, application: web.Application) -> None:
         await self.feed.close()
         await self.socket_mode.close()
+
+
+async def _always_ask_again(request: web.Request, response: web.StreamResponse) -> None:
+    # Without this a browser may show the page of the version before an upgrade.
+    response.headers.setdefault("Cache-Control", "no-cache")

@@ -6,8 +6,10 @@
 
 from collections.abc import Sequence
 
+from bot.errors import LorebotError
 
-class WorkspaceError(Exception):
+
+class WorkspaceError(LorebotError):
     """Something a person can act on; its text is a complete sentence."""
 
 

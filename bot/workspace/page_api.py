@@ -147,7 +147,7 @@ class PageApi:
 async def index(request: web.Request) -> web.FileResponse:
     return web.FileResponse(
         PAGE / "index.html",
-        headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"},
+        headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
     )
 
 

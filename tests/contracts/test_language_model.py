@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,10 @@ def test_greedy_answer_is_always_the_same(model: LanguageModel) -> None:
 
 
 def test_seed_decides_a_sampled_answer(model: LanguageModel) -> None:
-    wild = {"temperature": 6.0, "top_p": 1.0, "min_p": 0.0, "max_tokens": 12}
+    wild = Sampling(max_tokens=12, temperature=6.0, top_p=1.0, min_p=0.0)
     one, again, other = (
-        answer(model, QUESTION, sampling=Sampling(seed=n, **wild)) for n in (1, 1, 2)
-    )  # type: ignore[arg-type]
+        answer(model, QUESTION, sampling=replace(wild, seed=seed)) for seed in (1, 1, 2)
+    )
     assert one == again != other
 
 

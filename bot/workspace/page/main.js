@@ -161,6 +161,8 @@ listen(() => {
   drawThread();
   const here = channel(store.channel);
   channelComposer.show(`${store.me}-${store.channel}`, here.kind === "im" ? `Message ${here.name}` : `Message #${here.name}`);
+  part("bot-away").hidden = store.connected;
+  part("bot-away").textContent = `${person(store.bot).name} is not connected. It will see what you write as soon as it is.`;
   renderModal(part("modal"));
   markRead();
   rememberPlace();

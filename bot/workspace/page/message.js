@@ -10,7 +10,7 @@ import { isReply, person, replies, statusOf, store } from "./store.js";
 import { statusText } from "./status.js";
 import { ago, clock, fullTime } from "./time.js";
 
-const QUICK = ["+1", "white_check_mark", "eyes"];
+const QUICK = ["+1", "-1", "white_check_mark", "eyes"];
 
 /** Everything a message's looks depend on. */
 export function messageSignature(item, options) {
@@ -89,7 +89,7 @@ function threadSummary(item, options) {
   return h("button", { class: "thread-summary", type: "button", "data-testid": "open-thread", onclick: () => options.openThread(item.ts) },
     ...(item.reply_users ?? [store.bot]).slice(0, 4).map((id) => avatar(person(id), "small")),
     item.reply_count && h("span", { class: "count" }, count),
-    status && h("span", { class: "soft working" }, statusText(status)),
+    status && h("span", { class: "soft working" }, statusText(status).replace(/[.…\s]+$/, "")),
     !status && answering && h("span", { class: "soft working" }, `${person(store.bot).name} is answering`),
     !status && !answering && h("span", { class: "soft" }, `Last reply ${ago(item.latest_reply)}`));
 }

@@ -37,7 +37,7 @@ function entry(item, actions) {
   face,
   h("span", { class: "conversation-name" }, item.name),
   other?.is_bot && h("span", { class: "badge" }, "APP"),
-  other?.is_bot && h("span", { class: "presence", "data-on": store.connected, title: store.connected ? "Connected" : "Not connected" }),
+  other?.is_bot && h("span", { class: "presence", "data-on": String(store.connected), title: store.connected ? "Connected" : "Not connected" }),
   unread && h("span", { class: "unread", title: "Unread" }));
 }
 

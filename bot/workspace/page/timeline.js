@@ -40,7 +40,8 @@ export function renderThread(container) {
   if (!root) return;
   const answers = replies(store.channel, store.thread);
   const items = [{ item: root }];
-  if (answers.length) items.push({ divider: answers.length === 1 ? "1 reply" : `${answers.length} replies` });
+  const count = answers.filter((item) => !item.is_ephemeral).length;
+  if (count) items.push({ divider: count === 1 ? "1 reply" : `${count} replies` });
   answers.forEach((item, index) => items.push({ item, compact: follows(item, answers[index - 1]) }));
   const status = statusOf(store.channel, store.thread);
   if (status) items.push({ status });

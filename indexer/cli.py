@@ -1,0 +1,169 @@
+"""lorebot-index: what is indexed, kept up to date and searched from a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from indexer.documents import PUBLIC, Audience, Passage
+from indexer.errors import IndexerError, IndexSettingsError
+from indexer.library import Library, open_library, open_sources
+from indexer.settings import FilesSource as FilesTable
+from indexer.settings import IndexSettings, load
+from indexer.sources.base import Source, Unreadable
+from indexer.sources.files import FilesSource
+from indexer.sync import Plan, Report
+
+app = typer.Typer(
+    help="Index documents and search them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False)
+
+
+def main() -> None:
+    """A mistake is a sentence and exit code 1, never a traceback."""
+    try:
+        app()
+    except IndexerError as error:
+        complaints.print(escape(str(error)), style="red")
+        sys.exit(1)
+
+
+@app.command()
+def sync(
+    folder: Annotated[
+        Path | None, typer.Argument(help="One public folder instead of the settings' sources.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+) -> None:
+    """Bring the index up to date: new and changed documents are embedded, vanished ones go."""
+    settings = load(IndexSettings)
+    sources = [_folder_source(folder)] if folder else open_sources(settings)
+    with open_library(settings) as library:
+        if library.outdated:
+            console.print("The index was built by another embedder or version: all of it is new.")
+        plans = library.plan(sources, complete=folder is None)
+        if dry_run:
+            console.print(_plan_table(plans))
+        else:
+            console.print(_report_table([_apply(library, plan) for plan in plans]))
+            library.publish()
+    _finish([one for plan in plans for one in plan.unreadable])
+
+
+@app.command()
+def status() -> None:
+    """What is indexed, by source."""
+    settings = load(IndexSettings)
+    if not settings.index_path.exists():
+        raise IndexSettingsError(
+            f"There is no index at {settings.index_path} yet; run `lorebot-index sync`."
+        )
+    with open_library(settings) as library:
+        documents = library.store.documents().values()
+        chunks: Counter[str] = Counter()
+        for document in documents:
+            chunks[document.source] += document.chunks
+        table = Table("source", "documents", "chunks")
+        for source, count in sorted(Counter(document.source for document in documents).items()):
+            table.add_row(source, str(count), str(chunks[source]))
+        console.print(f"{settings.index_path}, embedded by {library.embedding.identity}")
+        console.print(table)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="A question or some words.")],
+    audience: Annotated[
+        list[str], typer.Option(help="Who reads: public, slack_channel:C…, group:…; repeatable.")
+    ],
+    explain: Annotated[bool, typer.Option("--explain", help="Show how scores came about.")] = False,
+) -> None:
+    """The best passages that this audience may read."""
+    with open_library(load(IndexSettings)) as library:
+        passages = library.retriever(Audience.parse(audience)).passages(text)
+    if not passages:
+        console.print("Nothing that this audience may read was found.")
+    for number, passage in enumerate(passages, 1):
+        _print_passage(number, passage, explain)
+
+
+def _folder_source(folder: Path) -> Source:
+    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "documents"
+    return FilesSource(FilesTable(name=name, path=folder, audience=(PUBLIC,)))
+
+
+def _apply(library: Library, plan: Plan) -> Report:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=complaints, transient=True) as bar:
+        task = bar.add_task(plan.source, total=None)
+        return library.apply(
+            plan, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+
+
+_COUNTS = ("source", "new", "changed", "other readers", "gone", "unchanged", "unreadable")
+
+
+def _plan_table(plans: list[Plan]) -> Table:
+    table = Table(*_COUNTS, title="would be")
+    for plan in plans:
+        parts = (plan.added, plan.changed, plan.audience_only, plan.deleted)
+        counts = [*map(len, parts), plan.unchanged, len(plan.unreadable)]
+        table.add_row(plan.source, *map(str, counts))
+    return table
+
+
+def _report_table(reports: list[Report]) -> Table:
+    table = Table(*_COUNTS, "chunks embedded")
+    for report in reports:
+        counts = (
+            report.added,
+            report.changed,
+            report.audience_only,
+            report.deleted,
+            report.unchanged,
+            len(report.unreadable),
+            report.chunks,
+        )
+        table.add_row(report.source, *map(str, counts))
+    return table
+
+
+def _finish(unreadable: list[Unreadable]) -> None:
+    """The rest is indexed, but a script must notice."""
+    if unreadable:
+        complaints.print(f"{len(unreadable)} could not be read; their old versions stay:")
+        for one in unreadable:
+            complaints.print(f"  {escape(one.reason)}")
+        raise typer.Exit(1)
+
+
+def _print_passage(number: int, passage: Passage, explain: bool) -> None:
+    console.print(f"[bold]{number}. {escape(passage.context)}[/bold]  {escape(passage.url)}")
+    if explain:
+        console.print(
+            f"   score {passage.score:.3f}, similarity {passage.similarity:.3f}, "
+            f"words {passage.lexical:.3f}, for {', '.join(passage.audience.sorted())}, "
+            f"{escape(passage.chunk.id)}",
+            style="dim",
+        )
+    console.print(escape(" ".join(passage.chunk.text.split())[:400]), style="none")

@@ -1,0 +1,91 @@
+"""Passages for one question, only such as its reader may see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+from indexer.documents import Audience, Passage
+from indexer.embedding import LlamaCppEmbedding
+from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
+
+
+class AudienceRetriever(BaseRetriever):
+    """Hybrid search for ONE reader: made for a question, with the audience of its answer.
+
+    ``audience`` cannot be left out or changed later. Scores and limits are those of
+    SearchRequest. Raises EmbedderError and StoreError.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        embedding: LlamaCppEmbedding,
+        audience: Audience,
+        *,
+        limit: int = 6,
+        candidates: int = 30,
+        dense_weight: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._embedding = embedding
+        self._audience = audience
+        self._limit = limit
+        self._candidates = candidates
+        self._dense_weight = dense_weight
+
+    def passages(self, query: str, vector: Vectors | None = None) -> list[Passage]:
+        """The best passages, best first.
+
+        ``vector``, of unit length, stands in for the query's own in the dense leg (HyDE); words
+        are always the query's.
+        """
+        if vector is None:
+            vector = self._embedding.embed([query])[0]
+        found = self._store.search(
+            SearchRequest(
+                text=query,
+                vector=vector,
+                audience=self._audience,
+                limit=self._limit,
+                candidates=self._candidates,
+                dense_weight=self._dense_weight,
+            )
+        )
+        # The store has filtered already; a store that errs must not be able to leak.
+        return [passage for passage in found if passage.audience.admits(self._audience)]
+
+    def frequencies(self, words: Sequence[str]) -> Frequencies:
+        """How rare words are among the chunks this reader may see."""
+        return self._store.frequencies(words, self._audience)
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        given = query_bundle.embedding
+        vector = None if given is None else _unit(np.asarray(given, np.float32))
+        return [_node(passage) for passage in self.passages(query_bundle.query_str, vector)]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
+
+
+def _unit(vector: Vectors) -> Vectors:
+    unit: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return unit
+
+
+def _node(passage: Passage) -> NodeWithScore:
+    chunk = passage.chunk
+    metadata = {
+        "document_id": chunk.document_id,
+        "title": passage.title,
+        "headers": list(chunk.headers),
+        "url": passage.url,
+    }
+    return NodeWithScore(
+        node=TextNode(id_=chunk.id, text=chunk.text, metadata=metadata), score=passage.score
+    )

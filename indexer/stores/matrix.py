@@ -1,0 +1,194 @@
+"""All vectors of the index in memory, searched exactly, following the file's commits."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.stores.base import Vectors
+
+Numbers = NDArray[np.int64]
+_DEAD = 0
+_MOST_DEAD = 0.25
+_MOST_RUNS = 1000
+_NO_ROWS = np.empty(0, np.int64)
+_NO_SCORES = np.empty(0, np.float32)
+_SPARE = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The vectors of one generation of the index; never changed once made.
+
+    Row i is chunk ``chunks[i]`` of ``documents[i]``, for the audience ``audiences[i]`` (0: the row
+    is dead). A run is a stretch of rows with one audience; rows are laid out so that runs are few.
+    """
+
+    generation: tuple[str, int]
+    vectors: Vectors
+    chunks: Numbers
+    documents: Numbers
+    audiences: Numbers
+    run_starts: Numbers
+
+    @classmethod
+    def of(
+        cls,
+        generation: tuple[str, int],
+        vectors: Vectors,
+        chunks: Numbers,
+        documents: Numbers,
+        audiences: Numbers,
+    ) -> Snapshot:
+        starts = np.flatnonzero(np.diff(audiences, prepend=-1))
+        return cls(generation, vectors, chunks, documents, audiences, starts)
+
+    def admitting(self, audiences: Iterable[int]) -> View:
+        """The rows of these audiences; no others can be reached through the result."""
+        admits = np.isin(self.audiences[self.run_starts], np.fromiter(audiences, np.int64))
+        ends = np.append(self.run_starts[1:], len(self.audiences))
+        return View(self, tuple(zip(self.run_starts[admits], ends[admits], strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A snapshot as one reader may see it: ``runs`` are its stretches of rows, start and end."""
+
+    snapshot: Snapshot
+    runs: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        """How many chunks may be seen."""
+        return sum(int(end - start) for start, end in self.runs)
+
+    def nearest(self, vector: Vectors, count: int) -> dict[int, float]:
+        """The ``count`` chunks most similar to ``vector``; other readers' are not compared."""
+        rows = self._rows()
+        scores = self._scores(vector, rows)
+        if len(rows) > count:
+            best = np.argpartition(-scores, count)[:count]
+            rows, scores = rows[best], scores[best]
+        chunks = self.snapshot.chunks[rows]
+        order = np.lexsort((chunks, -scores))
+        return dict(zip(chunks[order].tolist(), scores[order].tolist(), strict=True))
+
+    def mask(self) -> bytes:
+        """1 at the number of every chunk that may be seen, 0 at all others."""
+        mask = np.zeros(self.snapshot.chunks.max(initial=0) + 1, np.bool_)
+        mask[self.snapshot.chunks[self._rows()]] = True
+        return mask.tobytes()
+
+    def similarities(self, vector: Vectors, chunks: Iterable[int]) -> dict[int, float]:
+        rows = np.flatnonzero(np.isin(self.snapshot.chunks, np.fromiter(chunks, np.int64)))
+        scores = _similarity(self.snapshot.vectors[rows], vector)
+        return dict(zip(self.snapshot.chunks[rows].tolist(), scores.tolist(), strict=True))
+
+    def _rows(self) -> Numbers:
+        return np.concatenate([np.arange(start, end) for start, end in self.runs] or [_NO_ROWS])
+
+    def _scores(self, vector: Vectors, rows: Numbers) -> Vectors:
+        vectors = self.snapshot.vectors
+        if len(self.runs) > _MOST_RUNS:
+            return _similarity(vectors, vector)[rows]
+        parts = [_similarity(vectors[start:end], vector) for start, end in self.runs]
+        return np.concatenate(parts or [_NO_SCORES])
+
+
+class Matrix:
+    """The newest snapshot, brought up to date by reading only what was committed since.
+
+    Rows are appended to a buffer that older snapshots share: they look at its beginning only.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._lock = threading.Lock()
+        self._buffer: Vectors = np.empty((0, dimension), np.float32)
+        self._snapshot: Snapshot | None = None
+
+    def at(self, connection: sqlite3.Connection, generation: tuple[str, int]) -> Snapshot | None:
+        """What ``connection``, inside a transaction, sees; None if memory is ahead of it."""
+        with self._lock:
+            known = self._snapshot
+            if known is None or known.generation[0] != generation[0]:
+                self._snapshot = self._loaded(connection, generation)
+            elif known.generation[1] > generation[1]:
+                return None
+            elif known.generation[1] < generation[1]:
+                self._snapshot = self._followed(connection, generation, known)
+            return self._snapshot
+
+    def _loaded(self, connection: sqlite3.Connection, generation: tuple[str, int]) -> Snapshot:
+        """Everything from the file, the rows of one audience side by side."""
+        chunks, documents = _table(connection, _CHUNKS, -1)
+        audiences = _looked_up(documents, *_table(connection, _DOCUMENTS))
+        order = np.lexsort((chunks, audiences))
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        self._buffer = np.empty((int(len(order) * _SPARE), self._dimension), np.float32)
+        self._fill(connection, -1, place)
+        vectors = self._buffer[: len(order)]
+        return Snapshot.of(generation, vectors, chunks[order], documents[order], audiences[order])
+
+    def _followed(
+        self, connection: sqlite3.Connection, generation: tuple[str, int], known: Snapshot
+    ) -> Snapshot:
+        """The known rows with today's audiences, dead where their document is gone, and new ones.
+
+        A document that is written again gets a new number, so the numbers say what is new.
+        """
+        newest = int(known.documents.max(initial=-1))
+        new_chunks, new_documents = _table(connection, _CHUNKS, newest)
+        chunks = np.concatenate((known.chunks, new_chunks))
+        documents = np.concatenate((known.documents, new_documents))
+        audiences = _looked_up(documents, *_table(connection, _DOCUMENTS))
+        if np.count_nonzero(audiences == _DEAD) > _MOST_DEAD * len(audiences):
+            return self._loaded(connection, generation)
+        self._make_room(len(chunks), len(known.chunks))
+        self._fill(connection, newest, np.arange(len(known.chunks), len(chunks)))
+        return Snapshot.of(generation, self._buffer[: len(chunks)], chunks, documents, audiences)
+
+    def _make_room(self, size: int, used: int) -> None:
+        if size > len(self._buffer):
+            larger = np.empty((int(size * _SPARE), self._dimension), np.float32)
+            larger[:used] = self._buffer[:used]
+            self._buffer = larger
+
+    def _fill(self, connection: sqlite3.Connection, newest: int, places: Numbers) -> None:
+        vectors = connection.execute(_VECTORS, (newest,))
+        for place, (value,) in zip(places.tolist(), vectors, strict=True):
+            self._buffer[place] = np.frombuffer(value, np.float32)
+
+
+_CHUNKS = "SELECT number, document FROM chunk WHERE document > ? ORDER BY number"
+_VECTORS = """
+SELECT vector.value FROM chunk JOIN vector ON vector.chunk = chunk.number
+WHERE chunk.document > ? ORDER BY chunk.number
+"""
+_DOCUMENTS = "SELECT number, audience FROM document ORDER BY number"
+
+
+def _similarity(vectors: Vectors, vector: Vectors) -> Vectors:
+    """Cosines of unit vectors, on one thread: BLAS would spin in two, slow beside other work."""
+    scores: Vectors = np.vecdot(vectors, vector)
+    return scores
+
+
+def _table(connection: sqlite3.Connection, query: str, *values: int) -> tuple[Numbers, Numbers]:
+    """Two columns of numbers."""
+    rows = np.array(connection.execute(query, values).fetchall(), np.int64).reshape(-1, 2)
+    return rows[:, 0], rows[:, 1]
+
+
+def _looked_up(documents: Numbers, alive: Numbers, audiences: Numbers) -> Numbers:
+    """Each row's audience by its document's number, 0 where that document is gone."""
+    if not len(alive):
+        return np.zeros_like(documents)
+    index = np.minimum(np.searchsorted(alive, documents), len(alive) - 1)
+    return np.where(alive[index] == documents, audiences[index], _DEAD)

@@ -1,0 +1,243 @@
+"""The default store: one SQLite file, FTS5 for words, exact vectors in memory."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from indexer.documents import Audience, Chunk, Document, Passage
+from indexer.errors import StoreError
+from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest, Vectors
+from indexer.stores.fusion import fuse
+from indexer.stores.matrix import Matrix, View
+from indexer.stores.sqlite_file import SqliteFile
+from indexer.stores.terms import match_expression, phrase
+
+_CONTEXT_WEIGHT = 2.0
+_TEXT_WEIGHT = 1.0
+# bm25() as an expression, not `ORDER BY rank`: rank scores every match before the filter applies.
+_LEXICAL = f"""
+SELECT rowid, -bm25(word, {_CONTEXT_WEIGHT}, {_TEXT_WEIGHT}) AS score
+FROM word WHERE word MATCH ? AND admitted(rowid) ORDER BY score DESC, rowid LIMIT ?
+"""
+_PASSAGES = """
+SELECT chunk.number, document.id, chunk.position, chunk.text, chunk.headers, document.title,
+    document.url, document.modified, audience.principals
+FROM chunk JOIN document ON document.number = chunk.document
+JOIN audience ON audience.number = document.audience
+WHERE chunk.number IN (SELECT value FROM json_each(?))
+"""
+
+
+class SqliteStore:
+    """Documents, chunks, words, vectors and audiences in one file; see the ``Store`` port.
+
+    Good for some 200,000 chunks of one machine. ``identity`` names embedder and chunker: a file
+    of another identity raises StoreOutdated. ``dimension`` is the vectors' length.
+    """
+
+    def __init__(self, path: Path, identity: str, dimension: int) -> None:
+        self._file = SqliteFile(path, identity)
+        self._dimension = dimension
+        self._matrix = Matrix(dimension)
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    def documents(self, source: str | None = None) -> Mapping[str, IndexedDocument]:
+        query = """
+            SELECT document.id, source, digest, audience.principals, chunks
+            FROM document JOIN audience ON audience.number = document.audience
+            WHERE source = coalesce(?, source) ORDER BY document.id
+        """
+        with self._file.reading() as connection:
+            rows = connection.execute(query, (source,)).fetchall()
+        return {
+            identifier: IndexedDocument(identifier, name, digest, _audience(principals), chunks)
+            for identifier, name, digest, principals, chunks in rows
+        }
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        self._check(document, chunks, vectors)
+        with self._writing() as connection:
+            connection.execute("DELETE FROM document WHERE id = ?", (document.id,))
+            audience = _audience_number(connection, document.audience)
+            number = connection.execute(
+                "INSERT INTO document (id, source, digest, title, url, modified, chunks, audience)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    document.id,
+                    document.source,
+                    document.digest,
+                    document.title,
+                    document.url,
+                    document.modified.isoformat() if document.modified else None,
+                    len(chunks),
+                    audience,
+                ),
+            ).lastrowid
+            for chunk, vector in zip(chunks, vectors, strict=True):
+                _add_chunk(connection, number, document.title, chunk, vector)
+
+    def set_audience(self, document_id: str, audience: Audience) -> None:
+        with self._writing() as connection:
+            number = _audience_number(connection, audience)
+            connection.execute(
+                "UPDATE document SET audience = ? WHERE id = ?", (number, document_id)
+            )
+
+    def delete(self, document_id: str) -> None:
+        with self._writing() as connection:
+            connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
+
+    def search(self, request: SearchRequest) -> list[Passage]:
+        if request.vector.shape != (self._dimension,):
+            raise StoreError(
+                f"The question's vector has shape {request.vector.shape}, the index has "
+                f"{self._dimension} dimensions; use the embedder that built the index."
+            )
+        with self._seen_by(request.audience) as (connection, view):
+            return self._found(connection, view, request)
+
+    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
+        with self._seen_by(audience) as (connection, view):
+            return Frequencies(view.size, {word: _count(connection, word) for word in words})
+
+    def publish(self, path: Path) -> None:
+        """Replace the index at ``path`` by this one at once: the last step of a rebuild."""
+        self._file.publish(path)
+
+    def close(self) -> None:
+        self._file.close()
+
+    @contextmanager
+    def _seen_by(self, reader: Audience) -> Iterator[tuple[sqlite3.Connection, View]]:
+        """One moment of the index as this reader may see it, in SQL by ``admitted(number)``."""
+        while True:
+            with self._file.reading() as connection:
+                snapshot = self._matrix.at(connection, self._generation(connection))
+                # Another thread has read a later commit: look again rather than mix two moments.
+                if snapshot is not None:
+                    view = snapshot.admitting(_admitted(connection, reader))
+                    connection.create_function("admitted", 1, view.mask().__getitem__)
+                    yield connection, view
+                    return
+
+    def _found(
+        self, connection: sqlite3.Connection, view: View, request: SearchRequest
+    ) -> list[Passage]:
+        dense = view.nearest(request.vector, request.candidates)
+        lexical = _lexical(connection, request)
+        scores = fuse(dense, lexical, request.dense_weight)
+        best = sorted(scores, key=lambda number: (-scores[number], number))[: request.limit]
+        unseen = (number for number in best if number not in dense)
+        similarities = {**dense, **view.similarities(request.vector, unseen)}
+        top = max(lexical.values(), default=1.0)
+        rows = connection.execute(_PASSAGES, (json.dumps(best),))
+        passages = [
+            _passage(fields, scores[number], similarities[number], lexical.get(number, 0.0) / top)
+            for number, *fields in rows
+        ]
+        readable = [one for one in passages if one.audience.admits(request.audience)]
+        return sorted(
+            readable, key=lambda one: (-one.score, one.chunk.document_id, one.chunk.position)
+        )
+
+    def _generation(self, connection: sqlite3.Connection) -> tuple[str, int]:
+        identity, epoch, generation = connection.execute(
+            "SELECT identity, epoch, generation FROM state"
+        ).fetchone()
+        self._file.check_identity(identity)
+        return epoch, generation
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._file.writing() as connection:
+            self._generation(connection)
+            yield connection
+            connection.execute("UPDATE state SET generation = generation + 1")
+
+    def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """What would make a document unfindable is refused here, where its name is known."""
+        if len(vectors) != len(chunks) or vectors.shape[1:] != (self._dimension,):
+            raise StoreError(
+                f"{document.id}: {len(chunks)} chunks came with vectors of shape {vectors.shape}; "
+                f"the index needs ({len(chunks)}, {self._dimension})."
+            )
+        if not np.all(np.isfinite(vectors)):
+            raise StoreError(f"{document.id}: its vectors are not numbers; check the embedder.")
+        if any(chunk.document_id != document.id for chunk in chunks):
+            raise StoreError(f"{document.id} came with chunks of another document.")
+
+
+def _audience(principals: str) -> Audience:
+    return Audience(frozenset(json.loads(principals)))
+
+
+def _audience_number(connection: sqlite3.Connection, audience: Audience) -> int:
+    principals = json.dumps(audience.sorted())
+    connection.execute("INSERT OR IGNORE INTO audience (principals) VALUES (?)", (principals,))
+    (number,) = connection.execute(
+        "SELECT number FROM audience WHERE principals = ?", (principals,)
+    ).fetchone()
+    return int(number)
+
+
+def _admitted(connection: sqlite3.Connection, reader: Audience) -> list[int]:
+    """The numbers of all audiences that this reader belongs to."""
+    return [
+        number
+        for number, principals in connection.execute("SELECT number, principals FROM audience")
+        if not reader.principals.isdisjoint(json.loads(principals))
+    ]
+
+
+def _add_chunk(
+    connection: sqlite3.Connection,
+    document: int | None,
+    title: str,
+    chunk: Chunk,
+    vector: Vectors,
+) -> None:
+    number = connection.execute(
+        "INSERT INTO chunk (document, position, headers, context, text) VALUES (?, ?, ?, ?, ?)",
+        (document, chunk.position, json.dumps(chunk.headers), chunk.context(title), chunk.text),
+    ).lastrowid
+    value = np.asarray(vector, np.float32).tobytes()
+    connection.execute("INSERT INTO vector VALUES (?, ?)", (number, value))
+
+
+def _lexical(connection: sqlite3.Connection, request: SearchRequest) -> dict[int, float]:
+    expression = match_expression(request.text)
+    if not expression:
+        return {}
+    return dict(connection.execute(_LEXICAL, (expression, request.candidates)).fetchall())
+
+
+def _count(connection: sqlite3.Connection, word: str) -> int:
+    query = "SELECT count(*) FROM word WHERE word MATCH ? AND admitted(rowid)"
+    (count,) = connection.execute(query, (phrase(word),)).fetchone()
+    return int(count)
+
+
+def _passage(fields: Sequence[object], score: float, similarity: float, lexical: float) -> Passage:
+    document_id, position, text, headers, title, url, modified, principals = fields
+    return Passage(
+        chunk=Chunk(
+            str(document_id), int(str(position)), str(text), tuple(json.loads(str(headers)))
+        ),
+        title=str(title),
+        audience=_audience(str(principals)),
+        score=score,
+        similarity=similarity,
+        lexical=lexical,
+        url=str(url),
+        modified=datetime.fromisoformat(str(modified)) if modified else None,
+    )

@@ -1,0 +1,108 @@
+"""The real bot in the local workspace, over the sample handbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.bootstrap import open_slack_bot
+from bot.demo import demo_settings
+from bot.settings import ModelTable, Settings, SlackTable
+from bot.workspace import Workspace
+from indexer.library import Library, open_library
+
+Message = dict[str, Any]
+StartBot = Callable[[], AbstractContextManager[None]]
+
+BOT = "<@U0LOREBOT>"
+ALICE, BOB, GUEST = "U0ALICE", "U0BOB", "U0CARLA"
+HELP, LEADERS = "C0HELP", "C0LEADS"
+
+
+@pytest.fixture(scope="session")
+def handbook(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """The sample handbook, indexed once for all scenarios, which only read it."""
+    settings = Settings(cache_dir=cache_dir, data_dir=tmp_path_factory.mktemp("handbook"))
+    with open_library(demo_settings(settings)) as library:
+        library.sync()
+        yield library
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    with Workspace(redelivery_delays=(1.0, 1.0, 1.0)) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
+    slack = SlackTable(
+        bot_token=SecretStr(workspace.bot_token),
+        app_token=SecretStr(workspace.app_token),
+        api_url=workspace.api_url,
+    )
+    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack)
+
+
+@pytest.fixture
+def start_bot(settings: Settings, workspace: Workspace, handbook: Library) -> StartBot:
+    @contextmanager
+    def start() -> Iterator[None]:
+        with open_slack_bot(settings, handbook):
+            workspace.wait_for(lambda: workspace.bot_connected)
+            yield
+
+    return start
+
+
+@pytest.fixture
+def bot(start_bot: StartBot) -> Iterator[None]:
+    with start_bot():
+        yield
+
+
+@pytest.fixture
+def writing_bot(
+    settings: Settings, workspace: Workspace, handbook: Library, tiny_model: Path
+) -> Iterator[None]:
+    """The bot with a language model of its own, served by llama.cpp."""
+    table = ModelTable(path=tiny_model, context_tokens=2048, answer_tokens=200)
+    with open_slack_bot(settings.model_copy(update={"model": table}), handbook):
+        workspace.wait_for(lambda: workspace.bot_connected)
+        yield
+
+
+def replies(workspace: Workspace, channel: str, ts: str) -> list[Message]:
+    """What the bot has said under a message, ephemeral notes left out."""
+    return [
+        message
+        for message in workspace.messages(channel, thread_ts=ts)
+        if message.get("bot_id") and not message.get("ephemeral_to")
+    ]
+
+
+def finished(message: Message) -> bool:
+    """Whether a reply is more than a placeholder or a draft."""
+    text = str(message["text"])
+    return "Looking through" not in text and ":writing_hand:" not in str(message.get("blocks"))
+
+
+def answer_to(workspace: Workspace, channel: str, ts: str, timeout: float = 30) -> Message:
+    """The one finished reply to a message; fails where there are two."""
+
+    def done() -> list[Message]:
+        return [message for message in replies(workspace, channel, ts) if finished(message)]
+
+    (message,) = workspace.wait_for(done, timeout=timeout)
+    return message
+
+
+def ask(workspace: Workspace, question: str, channel: str = HELP, person: str = ALICE) -> Message:
+    """Ask as a person would, by mention in a channel or plainly in a direct message."""
+    text = question if channel.startswith("D") else f"{BOT} {question}"
+    return answer_to(workspace, channel, workspace.post(person, channel, text))

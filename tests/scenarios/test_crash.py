@@ -1,0 +1,100 @@
+"""kill -9 between placeholder and answer: the real process, the real signal."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.demo import SAMPLE
+from bot.workspace import Workspace
+from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, replies
+
+MEALS = "How much may I spend on meals per day when I travel?"
+
+
+@pytest.fixture
+def environment(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> dict[str, str]:
+    configuration = tmp_path / "lorebot.toml"
+    configuration.write_text(
+        f'[[sources]]\nname = "handbook"\npath = "{SAMPLE}"\naudience = "public"\n'
+    )
+    return os.environ | {
+        "LOREBOT_CONFIG": str(configuration),
+        "LOREBOT_DATA_DIR": str(tmp_path / "data"),
+        "LOREBOT_CACHE_DIR": str(cache_dir),
+        "LOREBOT_SLACK_API_URL": workspace.api_url,
+        "LOREBOT_SLACK_BOT_TOKEN": workspace.bot_token,
+        "LOREBOT_SLACK_APP_TOKEN": workspace.app_token,
+    }
+
+
+@contextmanager
+def running(
+    environment: dict[str, str], workspace: Workspace
+) -> "Iterator[subprocess.Popen[bytes]]":
+    command = [sys.executable, "-m", "bot.cli", "run"]
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            workspace.wait_for(lambda: workspace.bot_connected, timeout=90)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_bot_killed_after_its_placeholder_answers_in_the_same_message(
+    workspace: Workspace, environment: dict[str, str]
+) -> None:
+    with running(environment, workspace) as doomed:
+        # Slack makes the bot wait before it may learn who asks: time enough to kill it.
+        workspace.faults.add("users.info", status=429, headers={"Retry-After": "30"})
+        ts = workspace.post(ALICE, HELP, f"{BOT} {MEALS}")
+        (placeholder,) = workspace.wait_for(lambda: replies(workspace, HELP, ts), timeout=30)
+        assert "45 EUR" not in placeholder["text"]
+        doomed.send_signal(signal.SIGKILL)
+    workspace.wait_for(lambda: not workspace.bot_connected)
+    workspace.faults.clear()
+    with running(environment, workspace):
+        answer = answer_to(workspace, HELP, ts, timeout=60)
+        assert answer["ts"] == placeholder["ts"]
+        assert "45 EUR" in answer["text"]
+        assert len(replies(workspace, HELP, ts)) == 1
+
+
+def test_a_bot_killed_before_it_remembers_its_placeholder_finds_it_again(
+    workspace: Workspace, environment: dict[str, str]
+) -> None:
+    """Posted, but the process died before Slack's receipt was kept: found by its metadata."""
+    with running(environment, workspace) as doomed:
+        workspace.faults.add("users.info", status=429, headers={"Retry-After": "30"})
+        ts = workspace.post(ALICE, HELP, f"{BOT} {MEALS}")
+        (placeholder,) = workspace.wait_for(lambda: replies(workspace, HELP, ts), timeout=30)
+        doomed.send_signal(signal.SIGKILL)
+    workspace.wait_for(lambda: not workspace.bot_connected)
+    workspace.faults.clear()
+    _forget_the_receipt(Path(environment["LOREBOT_DATA_DIR"]))
+    with running(environment, workspace):
+        answer = answer_to(workspace, HELP, ts, timeout=60)
+        assert answer["ts"] == placeholder["ts"]
+        assert len(replies(workspace, HELP, ts)) == 1
+
+
+def _forget_the_receipt(data: Path) -> None:
+    """Bring both databases to the moment between Slack's "ok" and our note of it."""
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(data / "records.sqlite")) as records, records:
+        records.execute("UPDATE questions SET reply_ts = NULL")
+    with closing(sqlite3.connect(data / "jobs.sqlite")) as jobs, jobs:
+        assert jobs.execute("DELETE FROM operation_outputs").rowcount >= 1
+
+
+def test_a_stopped_bot_ends_by_itself(workspace: Workspace, environment: dict[str, str]) -> None:
+    with running(environment, workspace) as bot:
+        bot.send_signal(signal.SIGTERM)
+        assert bot.wait(timeout=30) == 0

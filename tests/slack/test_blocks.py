@@ -1,0 +1,73 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.domain import Answer, Citation, Ending, Question, Versions
+from bot.slack import blocks
+from indexer.documents import Audience, Chunk, Passage
+
+PASSAGE = Passage(
+    Chunk("hb:expenses.md", 0, "Meals: 45 EUR.", ("Meals",)),
+    "Expenses",
+    Audience.of("public"),
+    0.9,
+    0.8,
+    1.0,
+    url="https://handbook.example.com/expenses",
+    modified=datetime(2026, 3, 1, tzinfo=UTC),
+)
+
+
+def answer(text: str, ending: Ending = Ending.QUOTED, **found: tuple[Passage, ...]) -> Answer:
+    cited = (Citation(1, PASSAGE),) if ending is Ending.QUOTED else ()
+    question = Question("C1:1.5", "How much?", Audience.of("public"))
+    return Answer(question, text, ending, Versions("1", "", "e"), citations=cited, **found)
+
+
+def types(rendered: blocks.Rendered) -> list[str]:
+    return [block["type"] for block in rendered.blocks]
+
+
+def test_an_answer_shows_text_sources_buttons_and_origin() -> None:
+    rendered = blocks.answered("abc", answer("45 EUR [1]"))
+    assert types(rendered) == ["markdown", "context", "context_actions", "context"]
+    assert rendered.blocks[0]["text"] == "45 EUR [1]"
+    source = rendered.blocks[1]["elements"][0]["text"]
+    assert source == (
+        "[1]  <https://handbook.example.com/expenses|Expenses › Meals>  ·  1 Mar 2026"
+    )
+    buttons = rendered.blocks[2]["elements"][0]
+    assert buttons["type"] == "feedback_buttons"
+    assert buttons["positive_button"]["value"] == "up:abc"
+    assert buttons["negative_button"]["value"] == "down:abc"
+    assert "language model" not in rendered.blocks[3]["elements"][0]["text"]
+    assert rendered.text.startswith("45 EUR [1]\n[1]  <https://")
+
+
+def test_an_answer_that_found_nothing_names_the_nearest_documents() -> None:
+    rendered = blocks.answered("abc", answer("Nothing.", Ending.NOT_FOUND, nearest=(PASSAGE,)))
+    assert types(rendered) == ["markdown", "context", "context_actions", "context"]
+    assert "Expenses › Meals" in rendered.blocks[1]["elements"][0]["text"]
+
+
+def test_a_greeting_asks_for_no_vote() -> None:
+    assert types(blocks.answered("abc", answer("Hello!", Ending.SMALL_TALK))) == ["markdown"]
+
+
+def test_text_of_documents_cannot_ping_or_link() -> None:
+    rendered = blocks.answered("abc", answer("<!channel> [here](https://evil.example.com) [1]"))
+    assert "<!channel>" not in json.dumps(rendered.blocks)
+    assert "evil.example.com" not in json.dumps(rendered.blocks)
+    assert "<!channel>" not in rendered.text
+
+
+@pytest.mark.parametrize("length", [100, 4_000, 40_000])
+def test_no_answer_exceeds_what_slack_takes(length: int) -> None:
+    rendered = blocks.answered("abc", answer("word " * (length // 5)))
+    assert len(rendered.text) <= 4_000
+    assert len(rendered.blocks[0]["text"]) <= 12_000
+
+
+def test_a_failure_is_a_sentence_with_a_reference() -> None:
+    assert blocks.apology("The model is busy.", "1.5").text == "The model is busy. (Reference 1.5)"

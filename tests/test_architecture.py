@@ -1,0 +1,121 @@
+"""The structure as tests: what may import what, who reads the environment, what the README says."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("adapters", "bot", "indexer")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+# Where a third-party library may be imported; everything not named is free.
+HOMES = {
+    "slack_bolt": ("bot/slack/",),
+    "slack_sdk": ("bot/slack/",),
+    "sqlalchemy": ("bot/records/",),
+    "alembic": ("bot/records/",),
+    "dbos": ("bot/jobs.py",),
+    "aiohttp": ("bot/workspace/",),
+    "llama_cpp": ("bot/serving/", "indexer/encoder.py"),
+    "gguf": ("indexer/embedder_conversion.py",),
+    "safetensors": ("indexer/embedder_conversion.py",),
+    "weaviate": ("indexer/stores/",),
+    "sqlite3": ("indexer/",),
+    "typer": ("bot/cli.py", "indexer/cli.py"),
+    "rich": ("bot/cli.py", "indexer/cli.py", "indexer/"),
+    "pydantic_settings": ("bot/settings.py", "indexer/settings.py"),
+}
+TRAINING = {"torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets"}
+MOST_LINES = 300
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names a file imports anywhere, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_third_party_libraries_stay_in_their_places(path: Path) -> None:
+    for library in imports(path):
+        homes = HOMES.get(library)
+        assert homes is None or relative(path).startswith(homes), (
+            f"{relative(path)} imports {library}, whose place is {homes}"
+        )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_only_settings_read_the_environment(path: Path) -> None:
+    if path.name == "settings.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in {"environ", "getenv", "environb"}, relative(path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_serving_never_imports_what_only_training_needs(path: Path) -> None:
+    if not relative(path).startswith("adapters/"):
+        assert not imports(path) & TRAINING
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_files_stay_short_enough_to_read(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("module", ["bot.cli", "bot.bootstrap", "indexer.cli", "indexer.library"])
+def test_importing_loads_no_engine_and_no_training(module: str) -> None:
+    """llama.cpp is loaded when a model is opened, torch never."""
+    program = (
+        f"import sys, {module}; "
+        "print(sorted({'llama_cpp', 'torch', 'transformers'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_imports_go_one_way() -> None:
+    linter = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert linter.returncode == 0, linter.stdout
+
+
+def test_the_readme_tree_is_the_tree_on_disk() -> None:
+    """Every package file has one line with a comment, and every line has its file."""
+    block = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block, "README.md has no ```text tree"
+    told: set[str] = set()
+    folders: list[str] = []
+    for line in block[1].splitlines():
+        name, _, comment = line.strip().partition("  ")
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders[depth:] = []
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            assert comment.strip(), f"{name} has no comment in the README's tree"
+            told.add("".join(folders) + name)
+    there = {relative(path) for path in SOURCES if path.name != "__init__.py"}
+    there = {path for path in there if "/versions/" not in path}
+    assert told == there

@@ -1,0 +1,64 @@
+"""A running workspace, a client of it, and a real Bolt app connected to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+
+from bot.workspace import Workspace
+
+Connect = Callable[[App], SocketModeHandler]
+
+FEEDBACK = {
+    "type": "context_actions",
+    "elements": [
+        {
+            "type": "feedback_buttons",
+            "action_id": "feedback",
+            "positive_button": {"text": {"type": "plain_text", "text": "Good"}, "value": "up"},
+            "negative_button": {"text": {"type": "plain_text", "text": "Bad"}, "value": "down"},
+        }
+    ],
+}
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    with Workspace(redelivery_delays=(0.4, 0.4, 0.4)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> WebClient:
+    return WebClient(token=workspace.bot_token, base_url=workspace.api_url)
+
+
+@pytest.fixture
+def app(client: WebClient) -> App:
+    """A Bolt app with no listeners yet."""
+    return App(client=client, raise_error_for_unhandled_request=False)
+
+
+@pytest.fixture
+def connect(workspace: Workspace) -> Iterator[Connect]:
+    """Connects an app over Socket Mode and waits until the workspace sees it."""
+    handlers: list[SocketModeHandler] = []
+
+    def start(app: App) -> SocketModeHandler:
+        handler = SocketModeHandler(app, workspace.app_token, ping_interval=1)
+        handlers.append(handler)
+        handler.connect()
+        workspace.wait_for(lambda: workspace.bot_connected)
+        return handler
+
+    yield start
+    for handler in handlers:
+        handler.client.auto_reconnect_enabled = False
+    # A client whose socket is gone closes at once; else it sits out its last read.
+    workspace.drop_connections()
+    for handler in handlers:
+        handler.close()
