@@ -75,9 +75,9 @@ class Chunker:
         if block.kind is Kind.TABLE:
             return self._framed(block.parts[0], block.parts[1:], "", budget)
         if block.kind is Kind.CODE:
-            closing = block.parts[-1] if _FENCE.match(block.parts[-1]) else ""
-            lines = block.parts[1:-1] if closing else block.parts[1:]
-            return self._framed(block.parts[0], lines, closing, budget)
+            opening, *lines = block.parts
+            closing = lines.pop() if lines and _FENCE.match(lines[-1]) else ""
+            return self._framed(opening, lines, closing, budget)
         if block.kind is Kind.LIST:
             return self._packed(block.parts, budget, self._lines)
         return self._sentences(block.parts[0], budget)
@@ -86,7 +86,8 @@ class Chunker:
         """Every piece repeats head and foot, so that it reads as a table or as code by itself."""
         frame = self._count(f"{head}\n{foot}\n")
         if frame > budget // 2:
-            yield from self._packed((head, *parts, foot), budget, self._sentences)
+            lines = [part for part in (head, *parts, foot) if part]
+            yield from self._packed(lines, budget, self._sentences)
             return
         for piece in self._packed(parts, budget - frame, self._sentences):
             yield "\n".join(part for part in (head, piece, foot) if part)

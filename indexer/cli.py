@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from indexer.documents import PUBLIC, Audience, Passage
-from indexer.errors import IndexerError, IndexSettingsError
+from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
 from indexer.library import Library, open_library, open_sources
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
-from indexer.sources.base import Source, Unreadable
+from indexer.sources.base import Source
 from indexer.sources.files import FilesSource
 from indexer.sync import Plan, Report
 
@@ -54,24 +54,21 @@ def sync(
     sources = [_folder_source(folder)] if folder else open_sources(settings)
     with open_library(settings) as library:
         if library.outdated:
-            console.print("The index was built by another embedder or version: all of it is new.")
+            _announce_rebuild(settings, folder)
         plans = library.plan(sources, complete=folder is None)
         if dry_run:
             console.print(_plan_table(plans))
         else:
             console.print(_report_table([_apply(library, plan) for plan in plans]))
-            library.publish()
-    _finish([one for plan in plans for one in plan.unreadable])
+            if not any(plan.failure for plan in plans):
+                library.publish()
+    _finish(plans)
 
 
 @app.command()
 def status() -> None:
     """What is indexed, by source."""
-    settings = load(IndexSettings)
-    if not settings.index_path.exists():
-        raise IndexSettingsError(
-            f"There is no index at {settings.index_path} yet; run `lorebot-index sync`."
-        )
+    settings = _settings_of_an_index()
     with open_library(settings) as library:
         documents = library.store.documents().values()
         chunks: Counter[str] = Counter()
@@ -93,12 +90,33 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Show how scores came about.")] = False,
 ) -> None:
     """The best passages that this audience may read."""
-    with open_library(load(IndexSettings)) as library:
+    with open_library(_settings_of_an_index()) as library:
         passages = library.retriever(Audience.parse(audience)).passages(text)
     if not passages:
         console.print("Nothing that this audience may read was found.")
     for number, passage in enumerate(passages, 1):
         _print_passage(number, passage, explain)
+
+
+def _settings_of_an_index() -> IndexSettings:
+    settings = load(IndexSettings)
+    if not settings.index_path.exists():
+        raise IndexSettingsError(
+            f"There is no index at {settings.index_path} yet; run `lorebot-index sync`."
+        )
+    return settings
+
+
+def _announce_rebuild(settings: IndexSettings, folder: Path | None) -> None:
+    """A folder alone must not become the whole index while the settings name sources."""
+    if folder is not None and settings.sources:
+        raise StoreOutdated(
+            "The index was built by another embedder or version; run `lorebot-index sync` "
+            "without a folder first."
+        )
+    console.print("The index was built by another embedder or version: all of it is made anew.")
+    if folder is not None:
+        console.print("Other folders that were in it have to be indexed again.")
 
 
 def _folder_source(folder: Path) -> Source:
@@ -148,12 +166,17 @@ def _report_table(reports: list[Report]) -> Table:
     return table
 
 
-def _finish(unreadable: list[Unreadable]) -> None:
+def _finish(plans: list[Plan]) -> None:
     """The rest is indexed, but a script must notice."""
+    unreadable = [one for plan in plans for one in plan.unreadable]
     if unreadable:
         complaints.print(f"{len(unreadable)} could not be read; their old versions stay:")
         for one in unreadable:
             complaints.print(f"  {escape(one.reason)}")
+    failures = [plan.failure for plan in plans if plan.failure]
+    for failure in failures:
+        complaints.print(escape(failure), style="red")
+    if unreadable or failures:
         raise typer.Exit(1)
 
 

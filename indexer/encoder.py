@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +36,11 @@ class Encoder:
     def __init__(self, file: EmbedderFile, workers: int) -> None:
         _silence()
         self._path = file.path
+        self._contexts: list[Any] = []
+        self._free: LifoQueue[Any] = LifoQueue()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="embedder")
         parameters = llama_cpp.llama_model_default_params()
-        self._model = llama_cpp.llama_model_load_from_file(str(file.path).encode(), parameters)
+        self._model = llama_cpp.llama_model_load_from_file(os.fsencode(file.path), parameters)
         if not self._model:
             raise EmbedderError(f"{file.path} cannot be loaded: {_GARBLED}")
         self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
@@ -45,11 +49,12 @@ class Encoder:
         frame = self._tokenize("")
         self.special_tokens = len(frame)
         self._closing = frame[1:]
-        self._contexts = [self._context() for _ in range(workers)]
-        self._free: LifoQueue[Any] = LifoQueue()
-        for context in self._contexts:
-            self._free.put(context)
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="embedder")
+        try:
+            for _ in range(workers):
+                self._add_context()
+        except EmbedderError:
+            self.close()
+            raise
 
     def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` without the special ones that frame it."""
@@ -75,7 +80,7 @@ class Encoder:
             llama_cpp.llama_model_free(self._model)
             self._model = None
 
-    def _context(self) -> Any:
+    def _add_context(self) -> None:
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self.max_tokens
         parameters.n_seq_max = _SEQUENCES
@@ -86,12 +91,13 @@ class Encoder:
         context = llama_cpp.llama_init_from_model(self._model, parameters)
         if not context:
             raise EmbedderError(f"{self._path} cannot be run: {_GARBLED}")
+        self._contexts.append(context)
+        self._free.put(context)
         if llama_cpp.llama_pooling_type(context) not in _POOLINGS:
             raise EmbedderError(
                 f"{self._path} is no sentence encoder: it does not say how to pool its tokens; "
                 "name another in [index] embedder."
             )
-        return context
 
     @contextmanager
     def _borrowed(self) -> Iterator[Any]:
@@ -109,7 +115,9 @@ class Encoder:
         count = llama_cpp.llama_tokenize(
             self._vocabulary, encoded, len(encoded), pointer, room, special, False
         )
-        return tokens[: max(count, 0)]
+        if count < 0:
+            raise EmbedderError(f"{self._path} cannot tokenize a text: {_GARBLED}")
+        return tokens[:count]
 
     def _fitting(self, text: str) -> Tokens:
         tokens = self._tokenize(text)

@@ -11,7 +11,7 @@ from indexer import sync as syncing
 from indexer.chunking import Chunker
 from indexer.documents import Audience
 from indexer.embedding import LlamaCppEmbedding
-from indexer.errors import IndexSettingsError, StoreOutdated
+from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
 from indexer.retriever import AudienceRetriever
 from indexer.settings import IndexSettings
 from indexer.sources.base import Source
@@ -68,17 +68,24 @@ class Library:
     def sync(self, progress: Progress = syncing.no_progress) -> list[Report]:
         """Bring every source of the settings up to date; ``progress`` starts anew with each.
 
-        Raises SourceError before anything is written, IndexSettingsError without any source.
+        Raises IndexSettingsError without any source, and SourceError after all others are up to
+        date when a source could not be read; then a rebuilt index waits for the next sync.
         """
         plans = self.plan(open_sources(self._settings))
         reports = [self.apply(plan, progress) for plan in plans]
+        failures = [report.failure for report in reports if report.failure]
+        if failures:
+            raise SourceError("\n".join(failures))
         self.publish()
         return reports
 
     def plan(self, sources: Sequence[Source], *, complete: bool = True) -> list[Plan]:
-        """A plan a source. With ``complete``, documents of all other sources are to go."""
+        """A plan a source. With ``complete``, documents of all other sources are to go.
+
+        A source that cannot be read gets a plan with a ``failure``.
+        """
         store = self._writable()
-        plans = [syncing.plan(source, store) for source in sources]
+        plans = [_plan(source, store) for source in sources]
         named = {source.name for source in sources}
         indexed = {document.source for document in store.documents().values()}
         forgotten = sorted(indexed - named) if complete else []
@@ -89,7 +96,7 @@ class Library:
         return syncing.apply(plan, self._writable(), self.chunker, self.embedding, progress)
 
     def publish(self) -> None:
-        """After every plan has been carried out: readers get a rebuilt index, if there is one."""
+        """After ALL plans have been carried out: readers get the rebuilt index, if there is one."""
         if self._rebuilt is not None:
             self._rebuilt.publish(self._settings.index_path)
             self._rebuilt.close()
@@ -141,6 +148,13 @@ def open_sources(settings: IndexSettings) -> list[Source]:
             "or add [[sources]] to lorebot.toml."
         )
     return [FilesSource(table) for table in settings.sources]
+
+
+def _plan(source: Source, store: Store) -> Plan:
+    try:
+        return syncing.plan(source, store)
+    except SourceError as error:
+        return Plan(source.name, failure=str(error))
 
 
 def _remove(path: Path) -> None:

@@ -21,6 +21,7 @@ class Plan:
 
     ``audience_only`` documents change their readers and nothing else: no embedding. ``deleted``
     are ids of documents that have vanished. ``unreadable`` ones keep their indexed version.
+    ``failure`` says why the source as a whole could not be read; then there is nothing to do.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Plan:
     deleted: tuple[str, ...] = ()
     unchanged: int = 0
     unreadable: tuple[Unreadable, ...] = ()
+    failure: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -48,6 +50,7 @@ class Report:
     unchanged: int
     chunks: int
     unreadable: tuple[Unreadable, ...]
+    failure: str = ""
 
 
 Progress = Callable[[int, int], None]
@@ -137,6 +140,7 @@ def apply(
         unchanged=plan.unchanged,
         chunks=embedded,
         unreadable=plan.unreadable,
+        failure=plan.failure,
     )
 
 

@@ -24,7 +24,7 @@ class QuoteLimits:
 
     probability: float = 0.35
     margin: float = 1.0
-    likeness: float = 0.6
+    likeness: float = 0.5
 
 
 def quote(evidence: Sequence[Evidence], limits: QuoteLimits) -> tuple[str, tuple[Citation, ...]]:

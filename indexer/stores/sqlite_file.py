@@ -58,8 +58,12 @@ class SqliteFile:
         self._open = True
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
+        with self.reading() as connection:
+            new = self._is_new(connection)
+        if new:
             with self.writing() as connection:
-                self._create_or_check(connection)
+                if self._is_new(connection):
+                    self._create(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -100,7 +104,8 @@ class SqliteFile:
                 "run `lorebot-index sync` to rebuild it and restart what has it open."
             )
 
-    def _create_or_check(self, connection: sqlite3.Connection) -> None:
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Whether there is nothing yet; something that is not ours is an error."""
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application == _APPLICATION:
@@ -110,13 +115,13 @@ class SqliteFile:
                 f"{self.path} is a database of something else; "
                 "move it away or set LOREBOT_DATA_DIR."
             )
-        else:
-            for statement in _statements(_TABLES):
-                connection.execute(statement)
-            connection.execute(
-                "INSERT INTO state VALUES (?, ?, 0)", (self.identity, uuid.uuid4().hex)
-            )
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        return bool(application != _APPLICATION)
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        for statement in _statements(_TABLES):
+            connection.execute(statement)
+        connection.execute("INSERT INTO state VALUES (?, ?, 0)", (self.identity, uuid.uuid4().hex))
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:

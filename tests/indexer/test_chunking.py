@@ -82,6 +82,13 @@ def test_code_without_a_closing_fence_is_kept() -> None:
     assert [line for piece in found for line in piece.split("\n")[1:]] == lines
 
 
+@pytest.mark.parametrize("head", ["```" + "x " * 40, "| " + "x " * 40 + "|\n|---|"])
+def test_a_head_that_is_too_long_to_repeat_is_not(head: str) -> None:
+    found = texts(f"{head}\n| one line of words | and more |\n")
+    assert " ".join(found).count("x") >= 40
+    assert "one line of words" in found[-1]
+
+
 def test_list_items_stay_whole_where_they_fit() -> None:
     items = [f"- item {i} has\n  a second line" for i in range(6)]
     found = texts("\n".join(items))

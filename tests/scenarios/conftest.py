@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -53,8 +54,7 @@ def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
 def start_bot(settings: Settings, workspace: Workspace, handbook: Library) -> StartBot:
     @contextmanager
     def start() -> Iterator[None]:
-        with open_slack_bot(settings, handbook):
-            workspace.wait_for(lambda: workspace.bot_connected)
+        with connected(settings, handbook, workspace):
             yield
 
     return start
@@ -72,9 +72,17 @@ def writing_bot(
 ) -> Iterator[None]:
     """The bot with a language model of its own, served by llama.cpp."""
     table = ModelTable(path=tiny_model, context_tokens=2048, answer_tokens=200)
-    with open_slack_bot(settings.model_copy(update={"model": table}), handbook):
+    with connected(settings.model_copy(update={"model": table}), handbook, workspace):
+        yield
+
+
+@contextmanager
+def connected(settings: Settings, library: Library, workspace: Workspace) -> Iterator[None]:
+    with open_slack_bot(settings, library):
         workspace.wait_for(lambda: workspace.bot_connected)
         yield
+        # Slack's client notices its own closing only after seconds; the server's at once.
+        threading.Timer(0.2, workspace.drop_connections).start()
 
 
 def replies(workspace: Workspace, channel: str, ts: str) -> list[Message]:

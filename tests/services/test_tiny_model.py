@@ -45,7 +45,7 @@ def test_turn_end_is_a_control_token_that_ends_generation(tiny_model: Path) -> N
 
 
 def test_model_repeats_the_last_user_turn_to_its_end(tiny_model: Path) -> None:
-    engine = LlamaEngine.load(tiny_model)
+    engine = LlamaEngine.load(tiny_model, threads=1)
     text = distinct_text(700) + ".\nAnd a second line: café, 👍🏽!"
     earlier = [Message("user", "Hello."), Message("assistant", "Yes?")]
     answer = "".join(engine.stream([*earlier, Message("user", text)], Sampling(max_tokens=900)))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from bot.serving.weights import identify
 from tests.services import tiny_model as tiny
 from tests.services.tiny_model import TURN_END, TURN_START, write_tiny_model
 from tests.services.tiny_model import distinct_text as words
+
+# so small a model is fastest on one core, above all while other tests keep the cores busy
+load = partial(LlamaEngine.load, threads=1)
 
 SYSTEM = Message("system", "You answer from the handbook. " + words(60))
 
@@ -43,14 +47,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def engine(tiny_model: Path) -> Iterator[LlamaEngine]:
-    engine = LlamaEngine.load(tiny_model, slots=4)
+    engine = load(tiny_model, slots=4)
     yield engine
     engine.close()
 
 
 @pytest.fixture
 def single(tiny_model: Path) -> Iterator[LlamaEngine]:
-    engine = LlamaEngine.load(tiny_model, slots=1)
+    engine = load(tiny_model, slots=1)
     yield engine
     engine.close()
 
@@ -105,7 +109,7 @@ class TestManyCallers:
         self, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(engine_module, "WAITING_LIMIT", 1)
-        engine = LlamaEngine.load(tiny_model, slots=1)
+        engine = load(tiny_model, slots=1)
         running = engine.stream([user(words(300))])
         next(running)
         with ThreadPoolExecutor(1) as threads:
@@ -139,7 +143,7 @@ class TestLeaving:
 
     def test_forgotten_engine_ends_its_thread(self, tiny_model: Path) -> None:
         before = threading.active_count()
-        engine = LlamaEngine.load(tiny_model)
+        engine = load(tiny_model)
         assert threading.active_count() == before + 1
         del engine
         until(lambda: threading.active_count() == before)
@@ -194,14 +198,14 @@ class TestPrefixes:
         assert engine.statistics.computed_tokens - before < 25
 
     def test_old_prefixes_make_room_when_the_context_is_full(self, tiny_model: Path) -> None:
-        engine = LlamaEngine.load(tiny_model, context_tokens=512, slots=1)
+        engine = load(tiny_model, context_tokens=512, slots=1)
         for start in range(0, 130, 10):
             assert text(engine, user(words(100, start)), max_tokens=200) == words(100, start)
         assert engine.statistics.computed_tokens > 2 * 512
         engine.close()
 
     def test_choices_fill_the_context_without_overflowing_it(self, tiny_model: Path) -> None:
-        engine = LlamaEngine.load(tiny_model, context_tokens=512, slots=1)
+        engine = load(tiny_model, context_tokens=512, slots=1)
         prefix = [user(words(330))]
         assert engine.count(prefix) > 330
         continuations = ["yes " + words(50, 10 * n) for n in range(20)]
@@ -259,7 +263,7 @@ class TestPrompts:
     ) -> None:
         path = tmp_path / "plain.gguf"
         write_tiny_model(path, chat_template=None)
-        plain = LlamaEngine.load(path)
+        plain = load(path)
         messages = [SYSTEM, user("Hello!")]
         assert plain.tokens(messages) == engine.tokens(messages)
         plain.close()
@@ -271,7 +275,7 @@ class TestPrompts:
         for template in (tiny.CHAT_TEMPLATE, "{{ bos_token }}" + tiny.CHAT_TEMPLATE):
             path = tmp_path / f"{len(template)}.gguf"
             write_tiny_model(path, chat_template=template, beginning=tiny.END_OF_TEXT)
-            engine = LlamaEngine.load(path)
+            engine = load(path)
             tokens = engine.tokens([user("Hello!")])
             counts.append(tokens.count(tokens[0]))
             assert tokens[0] == engine._weights.tokenize(tiny.END_OF_TEXT, control=True)[0]
@@ -282,7 +286,7 @@ class TestPrompts:
         path = tmp_path / "broken.gguf"
         write_tiny_model(path, chat_template="{% for %}")
         with pytest.raises(ModelError, match="chat template"):
-            LlamaEngine.load(path)
+            load(path)
 
     def test_refused_prompt_costs_nothing(self, engine: LlamaEngine) -> None:
         with pytest.raises(PromptTooLong):
@@ -293,17 +297,17 @@ class TestPrompts:
 class TestLoading:
     def test_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=r"no model file .*missing\.gguf"):
-            LlamaEngine.load(tmp_path / "missing.gguf")
+            load(tmp_path / "missing.gguf")
 
     def test_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="cannot be read"):
-            LlamaEngine.load(tmp_path)
+            load(tmp_path)
 
     def test_other_format_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "weights.safetensors"
         path.write_bytes(b"PK\x03\x04 something else")
         with pytest.raises(ModelError, match=r"safetensors is not a GGUF file"):
-            LlamaEngine.load(path)
+            load(path)
 
     @pytest.mark.parametrize("share", [0.001, 0.05, 0.6, 0.999])
     def test_truncated_file_is_recognised(
@@ -313,7 +317,7 @@ class TestLoading:
         data = tiny_model.read_bytes()
         path.write_bytes(data[: int(len(data) * share)])
         with pytest.raises(ModelError, match=r"half\.gguf is damaged or incomplete"):
-            LlamaEngine.load(path)
+            load(path)
 
     def test_unknown_architecture_is_not_called_damaged(
         self, tiny_model: Path, tmp_path: Path
@@ -321,17 +325,17 @@ class TestLoading:
         path = tmp_path / "new.gguf"
         path.write_bytes(tiny_model.read_bytes().replace(b"llama", b"lhama"))
         with pytest.raises(ModelError, match="upgrade llama-cpp-python"):
-            LlamaEngine.load(path)
+            load(path)
 
     def test_context_is_at_most_what_the_model_was_trained_for(self, tiny_model: Path) -> None:
-        engine = LlamaEngine.load(tiny_model, context_tokens=100_000)
+        engine = load(tiny_model, context_tokens=100_000)
         assert engine.context_tokens == tiny.CONTEXT_TOKENS
         engine.close()
 
     @pytest.mark.parametrize("slots", [0, 65])
     def test_senseless_number_of_slots_is_refused(self, tiny_model: Path, slots: int) -> None:
         with pytest.raises(ModelError, match="slots"):
-            LlamaEngine.load(tiny_model, slots=slots)
+            load(tiny_model, slots=slots)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="limits memory through /proc and rlimit")
     def test_context_that_does_not_fit_into_memory_says_what_to_lower(
@@ -363,7 +367,7 @@ class TestLoading:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         with caplog.at_level(logging.DEBUG, logger="bot.serving.llama"):
-            LlamaEngine.load(tiny_model).close()
+            load(tiny_model).close()
         assert any("qwen2" in record.message for record in caplog.records)
         assert {record.levelno for record in caplog.records} == {logging.DEBUG}
         assert capfd.readouterr().err == ""
