@@ -41,6 +41,13 @@ def open_pipeline(settings: Settings, library: Library) -> Iterator[Pipeline]:
         yield Pipeline(library, model, answer_tokens=settings.model.answer_tokens)
 
 
+def check_slack(settings: Settings) -> None:
+    """Raises SlackError if Slack would refuse the tokens: better known before a long indexing."""
+    from bot.slack.app import check_tokens
+
+    check_tokens(settings.slack)
+
+
 @contextmanager
 def open_slack_bot(settings: Settings, library: Library) -> Iterator[None]:
     """The bot, connected to Slack and resuming what a crash interrupted, until the block ends."""

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot import settings as bot_settings
-from bot.bootstrap import open_pipeline, open_slack_bot, open_synced_library
-from bot.demo import demo_settings, running_demo
+from bot.bootstrap import check_slack, open_pipeline, open_slack_bot, open_synced_library
+from bot.demo import ask_first_question, demo_settings, demo_workspace
 from bot.domain import Question
 from bot.errors import BotSettingsError, LorebotError
 from bot.settings import Settings
@@ -85,6 +85,7 @@ def ask(
 def run() -> None:
     """Serve Slack: bring the index up to date, connect, answer until stopped."""
     settings = bot_settings.load()
+    check_slack(settings)
     with _documents(settings) as (library, _), open_slack_bot(settings, library):
         typer.echo("Lorebot is connected to Slack. Press Ctrl-C to stop.", err=True)
         _wait_for_signal()
@@ -95,8 +96,13 @@ def demo(
     port: Annotated[int, typer.Option(help="The page's port on 127.0.0.1; 0 picks one.")] = 8765,
 ) -> None:
     """Try everything without Slack: a sample handbook and a local workspace in the browser."""
-    settings = demo_settings(bot_settings.load())
-    with _documents(settings) as (library, _), running_demo(settings, library, port) as url:
+    settings = bot_settings.load()
+    with ExitStack() as stack:
+        workspace = stack.enter_context(demo_workspace(port))
+        settings = demo_settings(settings, workspace)
+        library, _ = stack.enter_context(_documents(settings))
+        stack.enter_context(open_slack_bot(settings, library))
+        url = ask_first_question(workspace)
         typer.echo(f"\nLorebot has answered its first question. Open\n\n    {url}\n")
         typer.echo("and ask it more. Press Ctrl-C to stop.")
         _wait_for_signal()
@@ -139,13 +145,15 @@ def _documents(settings: Settings) -> Iterator[tuple[Library, tuple[Unreadable, 
 
 
 def _progress_bar() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

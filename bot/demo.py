@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from bot.bootstrap import open_slack_bot
 from bot.errors import LorebotError
 from bot.settings import Settings, SlackTable
 from bot.workspace import Workspace, WorkspaceError
-from indexer.library import Library
 from indexer.settings import FilesSource
 
 SAMPLE = Path(__file__).parent / "workspace" / "sample"
@@ -21,27 +17,31 @@ _ASKER, _CHANNEL = "U0ALICE", "C0HELP"
 _ANSWER_SECONDS = 120
 
 
-def demo_settings(settings: Settings) -> Settings:
-    """The user's settings over the sample handbook, with records of their own."""
-    sample = FilesSource(name="handbook", path=SAMPLE, audience=("public",))
-    return settings.model_copy(
-        update={"data_dir": settings.data_dir / "demo", "sources": (sample,)}
-    )
+def demo_workspace(port: int) -> Workspace:
+    """A workspace that also shows the handbook's pages; not started."""
+    return Workspace(port=port, documents=SAMPLE)
 
 
-@contextmanager
-def running_demo(settings: Settings, library: Library, port: int) -> Iterator[str]:
-    """The address of the workspace's page, with the bot in it and one question answered."""
-    with Workspace(port=port) as workspace:
-        slack = SlackTable(
+def demo_settings(settings: Settings, workspace: Workspace | None = None) -> Settings:
+    """The user's settings over the sample handbook and, if given, the workspace that runs."""
+    changes: dict[str, object] = {"data_dir": settings.data_dir / "demo"}
+    link = ""
+    if workspace:
+        link = workspace.documents_url
+        changes["slack"] = SlackTable(
             bot_token=SecretStr(workspace.bot_token),
             app_token=SecretStr(workspace.app_token),
             api_url=workspace.api_url,
         )
-        with open_slack_bot(settings.model_copy(update={"slack": slack}), library):
-            ts = workspace.post(_ASKER, _CHANNEL, QUESTION)
-            _await_answer(workspace, ts)
-            yield f"{workspace.url}?channel={_CHANNEL}&thread={ts}&person={_ASKER}"
+    sample = FilesSource(name="handbook", path=SAMPLE, audience=("public",), link=link)
+    return settings.model_copy(update={**changes, "sources": (sample,)})
+
+
+def ask_first_question(workspace: Workspace) -> str:
+    """Ask as Alice would, wait for the answer, and return the address that shows both."""
+    ts = workspace.post(_ASKER, _CHANNEL, QUESTION)
+    _await_answer(workspace, ts)
+    return f"{workspace.url}?channel={_CHANNEL}&thread={ts}&person={_ASKER}"
 
 
 def _await_answer(workspace: Workspace, ts: str) -> None:

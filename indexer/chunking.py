@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from llama_index.core.node_parser import SentenceSplitter
 
 from indexer.documents import Chunk, Document
 from indexer.markdown import Block, Kind, Page, parse, unix_lines
 
-CHUNKER_VERSION = "1"
+CHUNKER_VERSION = "2"
 _OVERLAP = 0.12
 _FENCE = re.compile(r"\s*(```|~~~)")
 _SLICE = re.compile(r".{1,20000}(?:\s|\Z)|.{20000}", re.DOTALL)
@@ -20,9 +21,10 @@ _SLICE = re.compile(r".{1,20000}(?:\s|\Z)|.{20000}", re.DOTALL)
 class Chunker:
     """Cuts documents so that context and text together stay within ``max_tokens``.
 
-    ``count_tokens`` is the embedder's. A chunk lies within one section: its headers are true for
-    every line of it. Tables, code and list items stay whole where they fit; a table that does not
-    repeats its head, a code block its fences; prose is cut between sentences with an overlap.
+    ``count_tokens`` is the embedder's. A chunk's headers are true for every line of it: it is one
+    section, or several under the same headings, with their own headings as text. Tables, code and
+    list items stay whole where they fit; a table that does not repeats its head, a code block its
+    fences; prose is cut between sentences with an overlap.
     """
 
     def __init__(self, count_tokens: Callable[[str], int], max_tokens: int) -> None:
@@ -39,8 +41,8 @@ class Chunker:
         page = parse(unicodedata.normalize("NFC", unix_lines(document.text)))
         pieces = (
             (headers, piece)
-            for headers, blocks in _sections(page, document.title)
-            for piece in self._pieces(page, blocks, self._budget(document.title, headers))
+            for group in self._groups(page, document.title)
+            for headers, piece in self._written(page, document.title, group)
             if piece.strip()
         )
         return [
@@ -48,12 +50,40 @@ class Chunker:
             for position, (headers, piece) in enumerate(pieces)
         ]
 
+    def _groups(self, page: Page, title: str) -> Iterator[_Group]:
+        """Sections, together with the neighbours that share their headings as long as they fit."""
+        group: _Group | None = None
+        for section in _sections(page):
+            wider = group.with_next(section) if group else None
+            if wider and self._fits(page, title, wider):
+                group = wider
+                continue
+            if group:
+                yield group
+            group = _Group.of(section)
+        if group:
+            yield group
+
+    def _fits(self, page: Page, title: str, group: _Group) -> bool:
+        size = self._count(page.written(group.start, group.end))
+        return size <= self._budget(title, _headers(group.path, title))
+
+    def _written(
+        self, page: Page, title: str, group: _Group
+    ) -> Iterator[tuple[tuple[str, ...], str]]:
+        headers = _headers(group.path, title)
+        if group.blocks is None:
+            yield headers, page.written(group.start, group.end)
+        else:
+            for piece in self._pieces(page, group.blocks, self._budget(title, headers)):
+                yield headers, piece
+
     def _budget(self, title: str, headers: tuple[str, ...]) -> int:
         """Tokens left for text; headings take at most half, beyond that the end is not embedded."""
         context = Chunk("", 0, "", headers).context(title)
         return max(self._max_tokens - self._count(context + "\n"), self._max_tokens // 2, 1)
 
-    def _pieces(self, page: Page, blocks: list[Block], budget: int) -> Iterator[str]:
+    def _pieces(self, page: Page, blocks: Sequence[Block], budget: int) -> Iterator[str]:
         """Neighbouring blocks share a piece while they fit."""
         waiting: list[Block] = []
         used = 0
@@ -131,28 +161,68 @@ def embedded_text(title: str, chunk: Chunk) -> str:
     return f"{chunk.context(title)}\n{chunk.text}"
 
 
-def _sections(page: Page, title: str) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
-    """What stands under each heading; a heading with nothing below it is text itself."""
-    path: list[Block] = []
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """What stands between two headings: ``path`` are the headings above, its own the last."""
+
+    path: tuple[Block, ...]
+    blocks: tuple[Block, ...]
+
+    @property
+    def start(self) -> int:
+        return self.path[-1].start if self.path else self.blocks[0].start
+
+    @property
+    def end(self) -> int:
+        return self.blocks[-1].end if self.blocks else self.path[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Neighbouring sections in one chunk; ``path`` are the headings above ALL of its lines.
+
+    ``blocks`` is None where the lines include headings and so are one piece.
+    """
+
+    path: tuple[Block, ...]
+    start: int
+    end: int
+    blocks: tuple[Block, ...] | None
+    first: _Section
+
+    @classmethod
+    def of(cls, section: _Section) -> _Group:
+        """A heading with nothing below it is text itself."""
+        if section.blocks:
+            start = section.blocks[0].start
+            return cls(section.path, start, section.end, section.blocks, section)
+        return cls(section.path[:-1], section.start, section.end, section.path[-1:], section)
+
+    def with_next(self, section: _Section) -> _Group | None:
+        """This group and the section after it, if one path of headings is true for both."""
+        above = section.path[:-1]
+        for path, start in ((self.path, self.start), (self.first.path[:-1], self.first.start)):
+            if above[: len(path)] == path:
+                return _Group(path, start, section.end, None, self.first)
+        return None
+
+
+def _sections(page: Page) -> Iterator[_Section]:
+    path: tuple[Block, ...] = ()
     body: list[Block] = []
     for block in page.blocks:
         if block.kind is not Kind.HEADING:
             body.append(block)
             continue
-        if body:
-            yield _headers(path, title), body
-            body = []
-        elif path and path[-1].level >= block.level:
-            yield _headers(path[:-1], title), path[-1:]
-        path = [heading for heading in path if heading.level < block.level]
-        path.append(block)
-    if body:
-        yield _headers(path, title), body
-    elif path:
-        yield _headers(path[:-1], title), path[-1:]
+        if body or (path and path[-1].level >= block.level):
+            yield _Section(path, tuple(body))
+        body = []
+        path = (*(heading for heading in path if heading.level < block.level), block)
+    if body or path:
+        yield _Section(path, tuple(body))
 
 
-def _headers(path: list[Block], title: str) -> tuple[str, ...]:
+def _headers(path: Sequence[Block], title: str) -> tuple[str, ...]:
     """The title stands above every chunk already, so the heading that gave it is left out."""
     headers = tuple(heading.title for heading in path if heading.title)
     return headers[1:] if headers[:1] == (title,) else headers

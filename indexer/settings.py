@@ -8,10 +8,18 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,24 +38,100 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _secret(value: object) -> object:
+    """``{env = "NAME"}`` anywhere in a value becomes what that variable holds, as a secret."""
+    if isinstance(value, dict) and value.keys() == {"env"}:
+        name = str(value["env"])
+        if not os.environ.get(name):
+            raise ValueError(f"{name} is not set in the environment; set it, or correct the name")
+        return SecretStr(os.environ[name])
+    if isinstance(value, dict):
+        return {key: _secret(each) for key, each in value.items()}
+    return [_secret(each) for each in value] if isinstance(value, list) else value
+
+
+def _principals(value: object) -> tuple[str, ...]:
+    try:
+        return Audience.parse(value).sorted() if value else ()
+    except AudienceError as error:
+        raise ValueError(str(error)) from error
+
+
+def _named(principals: tuple[str, ...]) -> tuple[str, ...]:
+    if not principals:
+        raise ValueError("name who may read it, for instance `audience = \"public\"`")
+    return principals
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+"""A word, better given as ``{env = "NAME"}``; never printed."""
+Principals = Annotated[tuple[str, ...], BeforeValidator(_principals)]
+"""One principal or a list; unknown ones are refused."""
+SomePrincipals = Annotated[Principals, AfterValidator(_named)]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
 class FilesSource(Table):
-    """``[[sources]] kind = "files"``: a folder of documents."""
+    """``[[sources]] kind = "files"``: a folder of documents, for instance a git checkout."""
 
     kind: Literal["files"] = "files"
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: SourceName
     path: Path
-    audience: tuple[str, ...] = ()
+    audience: Principals = ()
     """Who may read pages without an audience of their own; empty refuses such pages."""
+    audiences: dict[str, SomePrincipals] = {}
+    """By folder: ``"leadership/**" = "slack_channel:C…"``. The first pattern that matches a
+    page's path below the folder wins over ``audience``; a page's front matter wins over both."""
     link: str = ""
     """What citations link to, with ``{path}`` for the page's path below the folder."""
 
-    @field_validator("audience", mode="before")
-    @classmethod
-    def known_audience(cls, value: object) -> tuple[str, ...]:
-        try:
-            return Audience.parse(value).sorted() if value else ()
-        except AudienceError as error:
-            raise ValueError(str(error)) from error
+
+class SlackSource(Table):
+    """``[[sources]] kind = "slack"``: what was said in the channels the bot is a member of."""
+
+    kind: Literal["slack"] = "slack"
+    name: SourceName
+    token: Secret = Field(
+        default_factory=lambda: SecretStr(os.environ.get("LOREBOT_SLACK_BOT_TOKEN", ""))
+    )
+    channels: tuple[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]+$")], ...] = ()
+    """Ids of the channels to index; empty means every channel the bot is a member of."""
+    reread_days: int | None = Field(default=None, ge=0)
+    """Threads silent for longer are asked for again only when their root, the number of replies
+    or the latest reply has changed: what is missed are edits of old replies. Unset means that
+    every sync reads every thread, at some 50 threads a minute."""
+    api_url: str = "https://slack.com/api/"
+
+
+class LlamaHubSource(Table):
+    """``[[sources]] kind = "llamahub"``: what any LlamaHub reader loads."""
+
+    kind: Literal["llamahub"] = "llamahub"
+    name: SourceName
+    reader: str = Field(pattern=r"^[\w.]+:\w+$")
+    """``module:Class``, for instance ``llama_index.readers.notion:NotionPageReader``."""
+    arguments: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
+    """For the class; a secret is written ``{env = "NAME"}``."""
+    load: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
+    """For its ``load_data``."""
+    audience: SomePrincipals
+    id_field: str = ""
+    """The metadata field that names a document for good; empty means the reader's own id."""
+    title_field: str = "title"
+    url_field: str = "url"
+
+
+AnySource = Annotated[FilesSource | SlackSource | LlamaHubSource, Field(discriminator="kind")]
+
+
+class ExtractionTable(Table):
+    """``[extraction]``: what reading one file may cost before it is given up and reported."""
+
+    seconds: float = Field(default=60, gt=0)
+    memory_megabytes: int = Field(default=1024, ge=256)
+    """Address space of the process that reads, and most that an archive may unpack to."""
+    file_megabytes: int = Field(default=50, ge=1)
+    text_megabytes: int = Field(default=10, ge=1)
 
 
 class IndexTable(Table):
@@ -77,11 +161,16 @@ class IndexSettings(BaseSettings):
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("lorebot"))
     """Converted models and the indexes of ``lorebot ask --docs``; safe to delete."""
     index: IndexTable = IndexTable()
-    sources: tuple[FilesSource, ...] = ()
+    extraction: ExtractionTable = ExtractionTable()
+    sources: tuple[AnySource, ...] = ()
 
     @property
     def index_path(self) -> Path:
         return self.data_dir / "index.sqlite"
+
+    def memory_path(self, source: str) -> Path:
+        """Where a source keeps what it need not read again; safe to delete."""
+        return self.data_dir / "sources" / f"{source}.sqlite"
 
     @classmethod
     def settings_customise_sources(

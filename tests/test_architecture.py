@@ -1,12 +1,13 @@
 """The structure as tests: what may import what, who reads the environment, what the README says."""
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import readme_tree
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "bot", "indexer")
@@ -102,20 +103,10 @@ def test_imports_go_one_way() -> None:
 
 
 def test_the_readme_tree_is_the_tree_on_disk() -> None:
-    """Every package file has one line with a comment, and every line has its file."""
-    block = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert block, "README.md has no ```text tree"
-    told: set[str] = set()
-    folders: list[str] = []
-    for line in block[1].splitlines():
-        name, _, comment = line.strip().partition("  ")
-        depth = (len(line) - len(line.lstrip())) // 2
-        folders[depth:] = []
-        if name.endswith("/"):
-            folders.append(name)
-        else:
-            assert comment.strip(), f"{name} has no comment in the README's tree"
-            told.add("".join(folders) + name)
-    there = {relative(path) for path in SOURCES if path.name != "__init__.py"}
-    there = {path for path in there if "/versions/" not in path}
-    assert told == there
+    assert readme_tree.in_readme() == readme_tree.tree(), "run: python -m tests.readme_tree"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_every_file_says_in_its_first_line_what_it_is_for(path: Path) -> None:
+    if path.stat().st_size and "/versions/" not in relative(path):
+        assert ast.get_docstring(ast.parse(path.read_text()))

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from indexer.documents import Passage
+from indexer.markdown import Block, Kind, parse
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """A verbatim piece of a passage: a sentence, a list item, a table row or a code block.
 
-    ``block`` is the paragraph, list, table or code block around it; ``kind`` names that block:
-    paragraph, list, table or code. ``lead_in`` is what gives the piece its meaning: the sentence
-    before a list or a code block, the header of a table. ``introduces`` is the block that such a
-    sentence leads into.
+    ``passage`` is narrowed to the headings the piece stands under. ``block`` is the paragraph,
+    list, table or code block around it, of the given ``kind``. ``lead_in`` is what gives the piece
+    its meaning: the sentence before a list or a code block, the head of a table. ``introduces`` is
+    the block that such a sentence leads into.
     """
 
     passage: Passage
     text: str
     block: str
-    kind: str
+    kind: Kind
     lead_in: str = ""
     introduces: str = ""
 
@@ -38,71 +37,60 @@ class Excerpt:
 
 def excerpts(passage: Passage) -> list[Excerpt]:
     """All pieces of a passage in reading order; headings are context, not content."""
-    lines = passage.chunk.text.splitlines()
-    blocks = list(_quotable_blocks(passage.chunk.text, lines))
     found: list[Excerpt] = []
-    for before, (kind, block, pieces), after in _with_neighbours(blocks):
-        lead_in = "\n".join(block.splitlines()[:2]) if kind == "table" else _leading(before)
-        introduces = after[1] if after and _leading((kind, block, pieces)) else ""
-        found += [Excerpt(passage, piece, block, kind, lead_in, introduces) for piece in pieces]
+    for narrowed, blocks in _sections(passage):
+        for before, block, after in _with_neighbours(blocks):
+            lead_in = block.parts[0] if block.kind is Kind.TABLE else _leading(before)
+            introduces = _text(after) if after and _leading(block) else ""
+            found += [
+                Excerpt(narrowed, piece, _text(block), block.kind, lead_in, introduces)
+                for piece in _pieces(block)
+            ]
     return found
 
 
-_Block = tuple[str, str, list[str]]  # kind, text, pieces
+def _sections(passage: Passage) -> Iterator[tuple[Passage, list[Block]]]:
+    """A chunk may hold several small sections; each is told apart by its headings."""
+    path: list[Block] = []
+    body: list[Block] = []
+    for block in parse(passage.chunk.text).blocks:
+        if block.kind is not Kind.HEADING:
+            body.append(block)
+            continue
+        if body:
+            yield _narrowed(passage, path), body
+        path = [*(heading for heading in path if heading.level < block.level), block]
+        body = []
+    if body:
+        yield _narrowed(passage, path), body
 
 
-def _quotable_blocks(text: str, lines: list[str]) -> Iterator[_Block]:
-    for token, inner in _blocks(text):
-        kind = _KINDS.get(token.type)
-        if kind and token.map:
-            block = "\n".join(lines[slice(*token.map)]).strip("\n")
-            yield kind, block, _pieces(kind, block, inner, lines)
+def _narrowed(passage: Passage, path: list[Block]) -> Passage:
+    headers = (*passage.chunk.headers, *(heading.title for heading in path))
+    return replace(passage, chunk=replace(passage.chunk, headers=headers))
 
 
-def _with_neighbours(
-    blocks: list[_Block],
-) -> Iterator[tuple[_Block | None, _Block, _Block | None]]:
+def _with_neighbours(blocks: list[Block]) -> Iterator[tuple[Block | None, Block, Block | None]]:
     return zip([None, *blocks[:-1]], blocks, [*blocks[1:], None], strict=True)
 
 
-def _leading(block: _Block | None) -> str:
+def _leading(block: Block | None) -> str:
     """The text of a paragraph that announces what follows it, else nothing."""
-    return block[1] if block and block[0] == "paragraph" and block[1].endswith(":") else ""
+    announces = block and block.kind is Kind.PROSE and _text(block).endswith(":")
+    return _text(block) if block and announces else ""
 
 
-_KINDS = {
-    "paragraph_open": "paragraph",
-    "blockquote_open": "paragraph",
-    "bullet_list_open": "list",
-    "ordered_list_open": "list",
-    "table_open": "table",
-    "fence": "code",
-    "code_block": "code",
-}
+def _pieces(block: Block) -> list[str]:
+    if block.kind is Kind.PROSE:
+        return sentences(_text(block))
+    if block.kind is Kind.CODE:
+        return [_text(block)]
+    parts = block.parts[1:] if block.kind is Kind.TABLE else block.parts
+    return [part.strip() for part in parts if part.strip()]
 
 
-def _blocks(text: str) -> list[tuple[Token, list[Token]]]:
-    """Each top-level block's opening token with the tokens inside it."""
-    blocks: list[tuple[Token, list[Token]]] = []
-    for token in _parser().parse(text):
-        if token.level == 0 and token.nesting >= 0:
-            blocks.append((token, []))
-        elif blocks:
-            blocks[-1][1].append(token)
-    return blocks
-
-
-def _pieces(kind: str, block: str, inner: list[Token], lines: list[str]) -> list[str]:
-    if kind == "paragraph":
-        return sentences(block)
-    if kind == "code":
-        return [block]
-    if kind == "list":
-        spans = [t.map for t in inner if t.type == "list_item_open" and t.level == 1]
-    else:
-        body = next((i for i, t in enumerate(inner) if t.type == "tbody_open"), len(inner))
-        spans = [t.map for t in inner[body:] if t.type == "tr_open"]
-    return ["\n".join(lines[slice(*span)]).strip() for span in spans if span]
+def _text(block: Block) -> str:
+    return "\n".join(block.parts).strip("\n")
 
 
 def sentences(text: str) -> list[str]:
@@ -120,8 +108,3 @@ def sentences(text: str) -> list[str]:
 @lru_cache(maxsize=1)
 def _splitter() -> Callable[[str], list[str]]:
     return split_by_sentence_tokenizer()
-
-
-@lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table")

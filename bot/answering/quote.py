@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from bot.answering.cite import Numbering
 from bot.answering.judge import Evidence
 from bot.domain import Citation
+from indexer.markdown import Kind
 
 _QUOTES = 3
 _PARAGRAPH_CHARACTERS = 420
 _BLOCK_CHARACTERS = 1200
-_TABLE_ROWS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _by_block(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
         block = " ".join(found.excerpt.block.split())
         if block not in groups and len(groups) < _QUOTES:
             groups[block] = [found]
-        elif block in groups and groups[block][0].excerpt.passage is found.excerpt.passage:
+        elif block in groups and groups[block][0].excerpt.passage == found.excerpt.passage:
             groups[block].append(found)
     return list(groups.values())
 
@@ -75,11 +75,11 @@ def _age(group: Sequence[Evidence]) -> float:
 def _render(group: Sequence[Evidence], number: int) -> str:
     excerpt = group[0].excerpt
     chosen = [found.excerpt.text for found in group]
-    if excerpt.kind == "table":
+    if excerpt.kind is Kind.TABLE:
         return f"{_table(excerpt.block, chosen)}\n\n[{number}]"
-    if excerpt.kind == "code":
+    if excerpt.kind is Kind.CODE:
         return f"{_introduced(excerpt.lead_in, excerpt.block)}\n\n[{number}]"
-    if excerpt.kind == "list":
+    if excerpt.kind is Kind.LIST:
         whole = len(excerpt.block) <= _BLOCK_CHARACTERS
         text = excerpt.block if whole else _in_order(excerpt.block, chosen, "\n")
         return f"{_introduced(excerpt.lead_in, text)} [{number}]"
@@ -91,10 +91,8 @@ def _render(group: Sequence[Evidence], number: int) -> str:
 
 
 def _table(block: str, chosen: Sequence[str]) -> str:
-    header, rows = block.splitlines()[:2], block.splitlines()[2:]
-    if len(rows) > _TABLE_ROWS:
-        rows = [row for row in rows if row.strip() in chosen]
-    return "\n".join((*header, *rows))
+    lines = block.splitlines()
+    return "\n".join((*lines[:2], *(row for row in lines[2:] if row.strip() in chosen)))
 
 
 def _in_order(block: str, chosen: Sequence[str], separator: str) -> str:

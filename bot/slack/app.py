@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.error import URLError
 
 from slack_bolt import App
@@ -25,9 +26,9 @@ from bot.slack.audience import Audiences
 from bot.slack.questions import Questions
 from bot.slack.reply import Replies
 
-_log = logging.getLogger(__name__)
-
 _TIMEOUT_SECONDS = 15
+_BOT_TOKEN_PLACE = "Install App › Bot User OAuth Token"
+_APP_TOKEN_PLACE = "Basic Information › App-Level Tokens, with the scope connections:write"
 
 
 class SlackBot:
@@ -36,49 +37,48 @@ class SlackBot:
     def __init__(
         self, settings: SlackTable, pipeline: Pipeline, answers: Answers, votes: Votes, jobs: Jobs
     ) -> None:
-        """Checks the tokens with Slack; raises SlackError with what to do."""
-        bot_token = settings.bot_token.get_secret_value()
-        self._app_token = settings.app_token.get_secret_value()
-        _require(
-            bot_token, "xoxb-", "LOREBOT_SLACK_BOT_TOKEN", "Install App › Bot User OAuth Token"
-        )
-        _require(
-            self._app_token,
-            "xapp-",
-            "LOREBOT_SLACK_APP_TOKEN",
-            "Basic Information › App-Level Tokens, scope connections:write",
-        )
-        client = WebClient(token=bot_token, base_url=settings.api_url, timeout=_TIMEOUT_SECONDS)
-        client.retry_handlers += [
-            RateLimitErrorRetryHandler(max_retry_count=2),
-            ServerErrorRetryHandler(max_retry_count=2),
-        ]
-        _check(client, settings.api_url)
+        client = _client(settings)
         # The receipt goes out only after a listener has kept its event: a crash before that
         # makes Slack send the event again.
-        app = App(
-            client=client, process_before_response=True, raise_error_for_unhandled_request=False
-        )
+        app = App(client=client, process_before_response=True)
         questions = Questions(pipeline, answers, Audiences(client), Replies(client, answers), jobs)
         questions.listen(app)
         feedback.listen(app, votes)
-        self._handler = SocketModeHandler(app, self._app_token)
+        self._handler = SocketModeHandler(app, settings.app_token.get_secret_value())
 
     def connect(self) -> None:
         """Open the socket; from now on events arrive. Raises SlackError."""
-        try:
+        with _explained("app token", "LOREBOT_SLACK_APP_TOKEN", _APP_TOKEN_PLACE):
             self._handler.connect()  # type: ignore[no-untyped-call]
-        except SlackApiError as error:
-            raise SlackError(
-                f"Slack refuses the app token ({error.response.get('error')}). Create one with the "
-                "scope connections:write under Basic Information › App-Level Tokens and set it as "
-                "LOREBOT_SLACK_APP_TOKEN."
-            ) from error
-        except (URLError, OSError) as error:
-            raise SlackError(f"Slack's socket cannot be reached: {error}") from error
 
     def close(self) -> None:
         self._handler.close()  # type: ignore[no-untyped-call]
+
+
+def check_tokens(settings: SlackTable) -> None:
+    """Ask Slack whether it accepts both tokens; raises SlackError with what to do."""
+    bot_token = settings.bot_token.get_secret_value()
+    app_token = settings.app_token.get_secret_value()
+    _require(bot_token, "xoxb-", "LOREBOT_SLACK_BOT_TOKEN", _BOT_TOKEN_PLACE)
+    _require(app_token, "xapp-", "LOREBOT_SLACK_APP_TOKEN", _APP_TOKEN_PLACE)
+    client = _client(settings)
+    with _explained("bot token", "LOREBOT_SLACK_BOT_TOKEN", _BOT_TOKEN_PLACE):
+        client.auth_test()
+    with _explained("app token", "LOREBOT_SLACK_APP_TOKEN", _APP_TOKEN_PLACE):
+        client.apps_connections_open(app_token=app_token)
+
+
+def _client(settings: SlackTable) -> WebClient:
+    client = WebClient(
+        token=settings.bot_token.get_secret_value(),
+        base_url=settings.api_url,
+        timeout=_TIMEOUT_SECONDS,
+    )
+    client.retry_handlers += [
+        RateLimitErrorRetryHandler(max_retry_count=2),
+        ServerErrorRetryHandler(max_retry_count=2),
+    ]
+    return client
 
 
 def _require(token: str, prefix: str, variable: str, place: str) -> None:
@@ -91,15 +91,16 @@ def _require(token: str, prefix: str, variable: str, place: str) -> None:
         raise SlackError(f"{variable} does not begin with {prefix}; take the one under {place}.")
 
 
-def _check(client: WebClient, api_url: str) -> None:
+@contextmanager
+def _explained(token: str, variable: str, place: str) -> Iterator[None]:
     try:
-        client.auth_test()
+        yield
     except SlackApiError as error:
         raise SlackError(
-            f"Slack refuses the bot token ({error.response.get('error')}). Take the Bot User OAuth "
-            "Token under Install App and set it as LOREBOT_SLACK_BOT_TOKEN."
-        ) from error
+            f"Slack refuses the {token} ({error.response.get('error')}). Take the one under "
+            f"{place} and set it as {variable}."
+        ) from None
     except (URLError, OSError) as error:
         raise SlackError(
-            f"Slack cannot be reached at {api_url}: {error}. Check the network and the proxy."
-        ) from error
+            f"Slack cannot be reached ({error}). Check the network, the proxy and [slack] api_url."
+        ) from None

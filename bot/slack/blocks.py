@@ -67,8 +67,7 @@ def answered(answer_id: str, answer: Answer) -> Rendered:
         parts.append(_context(f"The nearest documents I have:\n{nearest}"))
     if answer.ending is not Ending.SMALL_TALK:
         parts.append(_feedback(answer_id))
-    origin = _ORIGINS.get(answer.ending)
-    if origin:
+    if origin := _origin(answer):
         parts.append(_context(origin))
     return Rendered(_cut(_fallback(answer), _FALLBACK_CHARACTERS), _blocks(parts))
 
@@ -77,6 +76,15 @@ def apology(sentence: str, reference: str) -> Rendered:
     """A failure: a sentence and a number to quote, never an exception."""
     text = f"{safe_mrkdwn(sentence)} (Reference {reference})"
     return Rendered(text, _blocks([_context(f":warning: {text}")]))
+
+
+def _origin(answer: Answer) -> str:
+    """One line on how the answer came about."""
+    line = _ORIGINS.get(answer.ending, "")
+    pages = {citation.passage.chunk.document_id for citation in answer.citations}
+    if answer.ending is Ending.QUOTED and len(pages) > 1:
+        line += " Where pages differ, trust the newest; it stands first."
+    return line
 
 
 _ORIGINS = {

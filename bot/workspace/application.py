@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from aiohttp import web
 
-from bot.workspace import response_urls, socket_mode
+from bot.workspace import documents, response_urls, socket_mode
 from bot.workspace.changes import Change, Posted
+from bot.workspace.documents import Documents
 from bot.workspace.events import events_of
 from bot.workspace.faults import Faults
 from bot.workspace.feed import Feed
@@ -33,8 +35,10 @@ class Application:
         app_token: str,
         redelivery_delays: Sequence[float],
         stream_lifetime: float,
+        folder: Path | None,
     ) -> None:
         self.state = state
+        self.documents = Documents(folder) if folder else None
         self.streams = Streams(state, lifetime=stream_lifetime)
         self.socket_mode = SocketMode(state, redelivery_delays, on_change=self._bot_came_or_went)
         self.response_urls = ResponseUrls(state)
@@ -64,6 +68,9 @@ class Application:
                 web.post(response_urls.PATH + "/{key}", self.response_urls.handle),
             ]
         )
+        if self.documents:
+            pages = f"{documents.PATH}/{{path:.+}}"
+            application.router.add_get(pages, self.documents.handle)
         application.on_response_prepare.append(_always_ask_again)
         application.on_shutdown.append(self._close)
         return application

@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from bot.workspace.application import Application
 from bot.workspace.background_loop import BackgroundLoop
+from bot.workspace.documents import PATH
 from bot.workspace.errors import WorkspaceError
 from bot.workspace.faults import Faults
 from bot.workspace.models import Payload
@@ -30,6 +32,7 @@ class Workspace:
 
     `port` 0 takes a free one. `redelivery_delays` are the seconds before an event nobody
     acknowledged is sent again, one after the other; `stream_lifetime` is in seconds too.
+    The Markdown files below `documents` are shown under `documents_url`.
     All methods may be called from any thread but the workspace's own; those that act
     raise WorkspaceError where Slack, or the bot, would not have it.
     """
@@ -43,6 +46,7 @@ class Workspace:
         app_token: str = "xapp-local",  # noqa: S107
         redelivery_delays: Sequence[float] = (3.0, 30.0, 60.0),
         stream_lifetime: float = 300.0,
+        documents: Path | None = None,
     ) -> None:
         self.state = state or sample_workspace()
         self.bot_token = bot_token
@@ -56,6 +60,7 @@ class Workspace:
             app_token=app_token,
             redelivery_delays=redelivery_delays,
             stream_lifetime=stream_lifetime,
+            folder=documents,
         )
         self._loop: BackgroundLoop | None = None
         self._runner: web.AppRunner | None = None
@@ -105,6 +110,11 @@ class Workspace:
     def api_url(self) -> str:
         """The `base_url` of a WebClient."""
         return f"{self.state.url}api/"
+
+    @property
+    def documents_url(self) -> str:
+        """Where a document is, with `{path}` for its path below the documents folder."""
+        return f"{self.state.url.rstrip('/')}{PATH}/{{path}}"
 
     # People act
 

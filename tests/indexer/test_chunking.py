@@ -29,13 +29,36 @@ def texts(text: str, most: int = 20) -> list[str]:
 
 
 def test_headers_are_the_path_without_the_title() -> None:
-    found = chunks("# Guide\nIntro.\n## Money\n### Trips\nBy train.\n## Time\nOff.\n")
+    text = "# Guide\nIntro text.\n## Money\n### Trips\nGo by train.\n## Time\nDays off.\n"
+    found = chunks(text, most=9)
     assert [(chunk.headers, chunk.text) for chunk in found] == [
-        ((), "Intro."),
-        (("Money", "Trips"), "By train."),
-        (("Time",), "Off."),
+        ((), "Intro text."),
+        (("Money", "Trips"), "Go by train."),
+        (("Time",), "Days off."),
     ]
     assert [chunk.id for chunk in found] == ["s:page.md#0", "s:page.md#1", "s:page.md#2"]
+
+
+def test_neighbours_share_a_chunk_under_the_headings_they_share() -> None:
+    long = "A sentence of nine words that stands here alone."
+    found = chunks(
+        "# Guide\n## Money\nIntro.\n### Trips\nTrain.\n### Meals\nSoup.\n"
+        f"## Time\n### Leave\n{long}\n### Sick\n{long}\n",
+        most=16,
+    )
+    assert [(chunk.headers, chunk.text) for chunk in found] == [
+        (("Money",), "Intro.\n### Trips\nTrain.\n### Meals\nSoup."),
+        (("Time", "Leave"), long),
+        (("Time", "Sick"), long),
+    ]
+
+
+def test_sections_under_different_headings_never_share_a_chunk() -> None:
+    found = chunks("## A\n### A one\nText.\n### A two\nText.\n## B\n### B one\nText.", most=12)
+    assert [(chunk.headers, chunk.text) for chunk in found] == [
+        (("A",), "### A one\nText.\n### A two\nText."),
+        (("B", "B one"), "Text."),
+    ]
 
 
 def test_another_first_heading_than_the_title_stays_a_header() -> None:
@@ -43,12 +66,12 @@ def test_another_first_heading_than_the_title_stays_a_header() -> None:
 
 
 def test_a_deeper_heading_may_come_first() -> None:
-    found = chunks("### Deep\nA.\n# Top\nB.\n")
+    found = chunks("### Deep\nText below.\n# Top\nText below.\n", most=4)
     assert [chunk.headers for chunk in found] == [("Deep",), ("Top",)]
 
 
 def test_a_heading_with_nothing_below_is_text() -> None:
-    found = chunks("# Guide\n## Be kind\n## Be bold\n")
+    found = chunks("# Guide\n## Be kind\n## Be bold\n", most=4)
     assert [(chunk.headers, chunk.text) for chunk in found] == [
         ((), "## Be kind"),
         ((), "## Be bold"),

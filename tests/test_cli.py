@@ -1,0 +1,152 @@
+"""The commands as a person runs them: a process, its output, its exit code."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.workspace import Workspace
+
+PAGE = "# Coffee\n\nThe coffee machine is on floor 3.\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "coffee.md").write_text(PAGE)
+    return folder
+
+
+class Lorebot:
+    """Runs ``lorebot`` in a folder of its own, with nothing set but what a test sets."""
+
+    def __init__(self, home: Path, cache: Path) -> None:
+        self.home = home
+        self.environment = os.environ | {
+            "LOREBOT_CACHE_DIR": str(cache),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        }
+
+    def __call__(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "bot.cli", *arguments],
+            cwd=self.home,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.fixture
+def lorebot(tmp_path: Path, cache_dir: Path) -> Lorebot:
+    return Lorebot(tmp_path, cache_dir)
+
+
+def failed(process: "subprocess.CompletedProcess[str]", *words: str) -> None:
+    """One sentence that says what to do, no traceback, an exit code that scripts can see."""
+    assert process.returncode == 1
+    assert process.stderr.startswith("lorebot: ")
+    assert "Traceback" not in process.stderr
+    for word in words:
+        assert word in process.stderr
+
+
+def test_a_question_over_a_folder_is_answered_with_its_source(
+    lorebot: Lorebot, folder: Path
+) -> None:
+    asked = lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    assert asked.returncode == 0
+    assert asked.stdout.startswith("The coffee machine is on floor 3. [1]")
+    assert "[1] Coffee (docs:coffee.md)" in asked.stdout
+    assert asked.stderr == ""
+
+
+def test_an_unreadable_page_is_named_and_the_rest_still_answers(
+    lorebot: Lorebot, folder: Path
+) -> None:
+    (folder / "broken.md").write_bytes(b"\xff\xfe\x00")
+    asked = lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    failed(asked, "broken.md")
+    assert "floor 3" in asked.stdout
+
+
+def test_a_page_that_became_unreadable_keeps_answering_from_its_last_version(
+    lorebot: Lorebot, folder: Path
+) -> None:
+    lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    (folder / "coffee.md").write_bytes(b"\xff\xfe\x00")
+    (folder / "tea.md").write_text("# Tea\n\nTea is in the kitchen.\n")
+    asked = lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    failed(asked, "coffee.md")
+    assert "floor 3" in asked.stdout
+
+
+def test_a_folder_that_lost_all_its_pages_loses_none_in_the_index(
+    lorebot: Lorebot, folder: Path
+) -> None:
+    lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    (folder / "coffee.md").unlink()
+    failed(lorebot("ask", "--docs", str(folder), "Where is the coffee machine?"), "no documents")
+    (folder / "coffee.md").write_text(PAGE)
+    assert lorebot("ask", "--docs", str(folder), "Where is the coffee machine?").returncode == 0
+
+
+def test_a_missing_folder_is_named(lorebot: Lorebot) -> None:
+    failed(lorebot("ask", "--docs", "nowhere", "x?"), "nowhere", "does not exist")
+
+
+def test_without_documents_it_says_how_to_name_some(lorebot: Lorebot) -> None:
+    failed(lorebot("ask", "x?"), "--docs FOLDER", "[[sources]]")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("missing.gguf", "no model file"), ("docs/coffee.md", "not a GGUF file")]
+)
+def test_an_unusable_model_file_is_named(
+    lorebot: Lorebot, folder: Path, name: str, hint: str
+) -> None:
+    path = str(folder.parent / name)
+    failed(lorebot("ask", "--docs", str(folder), "x y?", LOREBOT_MODEL_PATH=path), name, hint)
+
+
+def test_a_misspelt_setting_is_named(lorebot: Lorebot) -> None:
+    failed(lorebot("run", LOREBOT_SLACK_BOT_TOKN="x"), "LOREBOT_SLACK_BOT_TOKN")
+    (lorebot.home / "lorebot.toml").write_text("[index]\ndense_wait = 1\n")
+    failed(lorebot("run"), "index.dense_wait", "lorebot.toml")
+
+
+def test_missing_and_malformed_tokens_are_explained(lorebot: Lorebot) -> None:
+    failed(lorebot("run"), "LOREBOT_SLACK_BOT_TOKEN", "lorebot demo")
+    failed(lorebot("run", LOREBOT_SLACK_BOT_TOKEN="secret-123"), "does not begin with xoxb-")
+
+
+@pytest.mark.parametrize("wrong", ["LOREBOT_SLACK_BOT_TOKEN", "LOREBOT_SLACK_APP_TOKEN"])
+def test_tokens_that_slack_refuses_are_explained_and_never_printed(
+    lorebot: Lorebot, folder: Path, wrong: str
+) -> None:
+    (lorebot.home / "lorebot.toml").write_text(
+        f'[[sources]]\nname = "docs"\npath = "{folder}"\naudience = "public"\n'
+    )
+    with Workspace() as workspace:
+        tokens = {
+            "LOREBOT_SLACK_BOT_TOKEN": workspace.bot_token,
+            "LOREBOT_SLACK_APP_TOKEN": workspace.app_token,
+        }
+        tokens[wrong] = tokens[wrong][:5] + "wr0ng-s3cret"
+        refused = lorebot("run", LOREBOT_SLACK_API_URL=workspace.api_url, **tokens)
+    failed(refused, "refuses", wrong)
+    assert "s3cret" not in refused.stderr + refused.stdout
+
+
+def test_a_port_in_use_is_named(lorebot: Lorebot) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        failed(lorebot("demo", "--port", str(port)), str(port), "--port")
