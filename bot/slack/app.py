@@ -52,7 +52,18 @@ class SlackBot:
             self._handler.connect()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        self._handler.close()  # type: ignore[no-untyped-call]
+        close_socket(self._handler)
+
+
+def close_socket(handler: SocketModeHandler) -> None:
+    """Close for good, also when the server hangs up at the same moment.
+
+    slack_sdk 3.47 then stumbles over its own socket, which is None by the second try.
+    """
+    try:
+        handler.close()  # type: ignore[no-untyped-call]
+    except AttributeError:
+        handler.close()  # type: ignore[no-untyped-call]
 
 
 def check_tokens(settings: SlackTable) -> None:

@@ -9,6 +9,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
+from bot.slack.app import close_socket
 from bot.workspace import Workspace
 
 Connect = Callable[[App], SocketModeHandler]
@@ -61,4 +62,4 @@ def connect(workspace: Workspace) -> Iterator[Connect]:
     # A client whose socket is gone closes at once; else it sits out its last read.
     workspace.drop_connections()
     for handler in handlers:
-        handler.close()
+        close_socket(handler)

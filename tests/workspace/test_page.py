@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.workspace import Workspace
+from tests.services.chromium import browser_tests, running_chromium
 
 from .conftest import FEEDBACK, Connect
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-browser_tests = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
+def browser() -> Iterator[Browser]:
+    with running_chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
-def page(browser: Any, workspace: Workspace) -> Iterator[Any]:
+def page(browser: Browser, workspace: Workspace) -> Iterator[Any]:
     """Alice in #help; the test fails where the page logged an error."""
     context = browser.new_context(viewport={"width": 1360, "height": 860})
     page = context.new_page()
