@@ -1,6 +1,6 @@
 # Every recipe sets up what it needs first: `make demo` and `make test` work on a fresh machine.
 VENV := .venv
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 # LLAVA needs no building; the rest of llama.cpp is compiled for the machine it runs on.
