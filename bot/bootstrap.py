@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -13,22 +14,33 @@ from bot.records.database import Database
 from bot.records.votes import Votes
 from bot.serving.model import LanguageModel
 from bot.settings import ModelTable, Settings
+from indexer.errors import SourceError
 from indexer.library import Library, open_library
 from indexer.sources.base import Unreadable
-from indexer.sync import Progress
+from indexer.sync import Progress, no_progress
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
 def open_synced_library(
-    settings: Settings, progress: Progress = lambda done, total: None
+    settings: Settings, progress: Progress = no_progress, *, serving: bool = False
 ) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
     """The index, brought up to date with its sources, and what could not be read.
 
-    Raises IndexerError; then nothing that was indexed is lost.
+    Raises IndexerError; then nothing that was indexed is lost. With ``serving``, a source that
+    cannot be read is logged, and its documents are served as they were indexed.
     """
     with open_library(settings) as library:
-        reports = library.sync(progress)
-        yield library, tuple(missed for report in reports for missed in report.unreadable)
+        missed: tuple[Unreadable, ...] = ()
+        try:
+            reports = library.sync(progress)
+            missed = tuple(one for report in reports for one in report.unreadable)
+        except SourceError as error:
+            if not serving:
+                raise
+            _log.error("Serving what was indexed before: %s", error)
+        yield library, missed
 
 
 @contextmanager

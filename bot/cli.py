@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bot import settings as bot_settings
 from bot.bootstrap import check_slack, open_pipeline, open_slack_bot, open_synced_library
-from bot.demo import ask_first_question, demo_settings, demo_workspace
+from bot.demo import SAMPLE, ask_first_question, demo_settings, demo_workspace
 from bot.domain import Question
 from bot.errors import BotSettingsError, LorebotError
 from bot.settings import Settings
@@ -73,6 +73,13 @@ def ask(
     settings = bot_settings.load()
     if docs is not None:
         settings = _settings_for_folder(settings, docs)
+    elif not settings.sources:
+        typer.echo(
+            "lorebot: answering from the sample handbook; name your documents with --docs FOLDER "
+            "or add [[sources]] to lorebot.toml.",
+            err=True,
+        )
+        settings = _settings_for_folder(settings, SAMPLE)
     readers = Audience.of(PUBLIC, *(audience or ()))
     with _documents(settings) as (library, unreadable):
         with open_pipeline(settings, library) as pipeline:
@@ -86,7 +93,7 @@ def run() -> None:
     """Serve Slack: bring the index up to date, connect, answer until stopped."""
     settings = bot_settings.load()
     check_slack(settings)
-    with _documents(settings) as (library, _), open_slack_bot(settings, library):
+    with _documents(settings, serving=True) as (library, _), open_slack_bot(settings, library):
         typer.echo("Lorebot is connected to Slack. Press Ctrl-C to stop.", err=True)
         _wait_for_signal()
 
@@ -121,8 +128,13 @@ def _settings_for_folder(settings: Settings, folder: Path) -> Settings:
 
 
 @contextmanager
-def _documents(settings: Settings) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
-    """The synced index, with a progress bar; what could not be read is said on stderr."""
+def _documents(
+    settings: Settings, *, serving: bool = False
+) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
+    """The synced index, with a progress bar; what could not be read is said on stderr.
+
+    With ``serving``, a source that is away does not keep the bot from answering from the rest.
+    """
     if not settings.sources:
         raise BotSettingsError(
             "No documents: name a folder with `lorebot ask --docs FOLDER`, or add [[sources]] to "
@@ -134,9 +146,10 @@ def _documents(settings: Settings) -> Iterator[tuple[Library, tuple[Unreadable, 
             library, unreadable = stack.enter_context(
                 open_synced_library(
                     settings,
-                    lambda done, total: bar.update(
-                        task, completed=done, total=total, visible=total > 0
+                    lambda event: bar.update(
+                        task, completed=event.done, total=event.total, visible=event.total > 0
                     ),
+                    serving=serving,
                 )
             )
         for missed in unreadable:

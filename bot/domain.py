@@ -17,7 +17,8 @@ class Asked:
 
     ``id`` is made of channel and timestamp: Slack sends a mention as two events, and each event
     again until it is acknowledged, but the message is one. ``thread`` is the timestamp of the
-    thread's root, under which the answer goes.
+    thread's root, under which the answer goes. ``is_shared`` says whether another organisation
+    reads the channel; None where the event did not tell.
     """
 
     id: str
@@ -26,6 +27,8 @@ class Asked:
     thread: str
     asker: str
     text: str
+    is_direct: bool = False
+    is_shared: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +18,13 @@ from rich.table import Table
 
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
-from indexer.library import Library, open_library, open_sources
+from indexer.journal import Entry
+from indexer.library import Library, open_library, open_source, open_sources
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
 from indexer.sources.base import Source
-from indexer.sources.files import FilesSource
-from indexer.sync import Plan, Report
+from indexer.stores.base import IndexedDocument
+from indexer.sync import Plan, Progressed, Report
 
 app = typer.Typer(
     help="Index documents and search them.",
@@ -48,37 +51,60 @@ def sync(
         Path | None, typer.Argument(help="One public folder instead of the settings' sources.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Delete even if most of a source vanished.")
+    ] = False,
 ) -> None:
     """Bring the index up to date: new and changed documents are embedded, vanished ones go."""
     settings = load(IndexSettings)
-    sources = [_folder_source(folder)] if folder else open_sources(settings)
+    sources = [_folder_source(folder, settings)] if folder else open_sources(settings)
     with open_library(settings) as library:
         if library.outdated:
             _announce_rebuild(settings, folder)
-        plans = library.plan(sources, complete=folder is None)
+        plans = library.plan(sources, complete=folder is None, allow_shrink=allow_shrink)
         if dry_run:
             console.print(_plan_table(plans))
         else:
-            console.print(_report_table([_apply(library, plan) for plan in plans]))
-            if not any(plan.failure for plan in plans):
-                library.publish()
+            reports = [_apply(library, plan) for plan in plans]
+            library.finish(reports)
+            console.print(_report_table(reports))
     _finish(plans)
 
 
 @app.command()
+def plan() -> None:
+    """Say what a sync would do; the same as ``sync --dry-run``."""
+    sync(folder=None, dry_run=True)
+
+
+@app.command()
 def status() -> None:
-    """What is indexed, by source."""
+    """What is indexed, how fresh it is, and what could not be read."""
     settings = _settings_of_an_index()
     with open_library(settings) as library:
         documents = library.store.documents().values()
-        chunks: Counter[str] = Counter()
-        for document in documents:
-            chunks[document.source] += document.chunks
-        table = Table("source", "documents", "chunks")
-        for source, count in sorted(Counter(document.source for document in documents).items()):
-            table.add_row(source, str(count), str(chunks[source]))
-        console.print(f"{settings.index_path}, embedded by {library.embedding.identity}")
+        journal = library.journal.read()
+        console.print(f"{settings.index_address}, embedded by {library.embedding.identity}")
+        table = Table("source", "documents", "chunks", "last sync", "unreadable", "coverage")
+        for source in sorted({document.source for document in documents} | journal.keys()):
+            of_source = [document for document in documents if document.source == source]
+            table.add_row(source, *_freshness(of_source, journal.get(source)))
         console.print(table)
+    for source, entry in sorted(journal.items()):
+        for reason in filter(None, (entry.failure, *entry.unreadable.values())):
+            console.print(f"{source}: {escape(reason)}", style="yellow")
+
+
+def _freshness(documents: list[IndexedDocument], entry: Entry | None) -> tuple[str, ...]:
+    """Counts, the last sync's moment, and the share of the source's documents that is indexed."""
+    chunks = sum(document.chunks for document in documents)
+    counts = (str(len(documents)), str(chunks))
+    if entry is None:
+        return (*counts, "never finished", "?", "?")
+    missed = len(entry.unreadable.keys() - {document.id for document in documents})
+    share = len(documents) / (len(documents) + missed) if documents or missed else 1.0
+    moment = f"{entry.finished.astimezone():%Y-%m-%d %H:%M}"
+    return (*counts, moment, str(len(entry.unreadable)), f"{share:.0%}")
 
 
 @app.command()
@@ -98,9 +124,31 @@ def search(
         _print_passage(number, passage, explain)
 
 
+@app.command()
+def evaluate(
+    folder: Annotated[
+        Path, typer.Argument(help="Holds corpus.jsonl, queries.jsonl and qrels/test.tsv.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
+) -> None:
+    """How well the settings retrieve: judged questions asked of their own corpus."""
+    from indexer.evaluate import evaluate as measure
+
+    with _progress() as progress:
+        result = measure(folder, load(IndexSettings), progress)
+    if as_json:
+        typer.echo(json.dumps(result.named()))
+        return
+    table = Table("", *result.fused.named(), title=f"{result.questions} questions")
+    for name in ("lexical", "dense", "fused"):
+        measures = getattr(result, name).named()
+        table.add_row(name, *(f"{value:.4f}" for value in measures.values()))
+    console.print(table)
+
+
 def _settings_of_an_index() -> IndexSettings:
     settings = load(IndexSettings)
-    if not settings.index_path.exists():
+    if settings.store.kind == "sqlite" and not settings.index_path.exists():
         raise IndexSettingsError(
             f"There is no index at {settings.index_path} yet; run `lorebot-index sync`."
         )
@@ -119,12 +167,19 @@ def _announce_rebuild(settings: IndexSettings, folder: Path | None) -> None:
         console.print("Other folders that were in it have to be indexed again.")
 
 
-def _folder_source(folder: Path) -> Source:
+def _folder_source(folder: Path, settings: IndexSettings) -> Source:
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "documents"
-    return FilesSource(FilesTable(name=name, path=folder, audience=(PUBLIC,)))
+    return open_source(FilesTable(name=name, path=folder, audience=(PUBLIC,)), settings)
 
 
 def _apply(library: Library, plan: Plan) -> Report:
+    with _progress() as progress:
+        return library.apply(plan, progress)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progressed], None]]:
+    """A bar that is gone when its work is done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -132,9 +187,9 @@ def _apply(library: Library, plan: Plan) -> Report:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=complaints, transient=True) as bar:
-        task = bar.add_task(plan.source, total=None)
-        return library.apply(
-            plan, lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("", total=None)
+        yield lambda event: bar.update(
+            task, description=event.source, completed=event.done, total=event.total
         )
 
 

@@ -6,6 +6,9 @@ IndexerError                 every message is a sentence that may be shown to a 
 ├── SourceError              a source as a whole cannot be read: nothing is deleted
 ├── DocumentError            one document cannot be read: its old version stays
 ├── EmbedderError            the embedding model is missing, damaged or of another kind
+├── RerankerError            the reranking model is missing, damaged or of another kind
+├── SyncCancelled             somebody stopped a sync: nothing is lost, the next one goes on
+├── EvaluationError          the folder of an evaluation is incomplete or malformed
 └── StoreError               the index cannot be opened, read or written
     └── StoreOutdated        the index was built by another embedder, chunker or version
 """
@@ -35,9 +38,21 @@ class EmbedderError(IndexerError):
     """The embedding model cannot be found, verified or loaded."""
 
 
+class RerankerError(IndexerError):
+    """The reranking model cannot be found or loaded."""
+
+
 class StoreError(IndexerError):
     """The index cannot be opened, read or written."""
 
 
 class StoreOutdated(StoreError):
     """The index holds vectors or chunks of another identity: it has to be rebuilt."""
+
+
+class SyncCancelled(IndexerError):
+    """Somebody stopped a sync; every document has its old or its new version."""
+
+
+class EvaluationError(IndexerError):
+    """A collection of judged questions is incomplete or malformed."""

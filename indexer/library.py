@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Self
 
 from indexer import sync as syncing
@@ -12,12 +10,17 @@ from indexer.chunking import Chunker
 from indexer.documents import Audience
 from indexer.embedding import LlamaCppEmbedding
 from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
+from indexer.journal import Journal
 from indexer.retriever import AudienceRetriever
-from indexer.settings import IndexSettings
+from indexer.settings import AnySource, IndexSettings
+from indexer.settings import FilesSource as FilesTable
+from indexer.settings import LlamaHubSource as LlamaHubTable
+from indexer.settings import SlackSource as SlackTable
 from indexer.sources.base import Source
 from indexer.sources.files import FilesSource
 from indexer.stores.base import Store
-from indexer.stores.sqlite import SqliteStore
+from indexer.stores.places import place_of
+from indexer.stores.sqlite_file import remove_database
 from indexer.sync import Plan, Progress, Report
 
 
@@ -32,12 +35,15 @@ class Library:
     def __init__(self, settings: IndexSettings) -> None:
         table = settings.index
         self._settings = settings
+        self.journal = Journal(settings.index_path.with_name("syncs.json"))
         self.embedding = LlamaCppEmbedding.find(table.embedder, settings.cache_dir, table.threads)
         self.chunker = Chunker(self.embedding.count_tokens, self.embedding.max_tokens)
-        self._rebuilt: SqliteStore | None = None
-        self._store: SqliteStore | StoreOutdated
+        identity = f"{self.embedding.identity} {self.chunker.identity}"
+        self._place = place_of(settings, identity, self.embedding.dimension)
+        self._rebuilt: Store | None = None
+        self._store: Store | StoreOutdated
         try:
-            self._store = self._open(settings.index_path)
+            self._store = self._place.open()
         except StoreOutdated as outdated:
             self._store = outdated
 
@@ -65,31 +71,52 @@ class Library:
             dense_weight=table.dense_weight,
         )
 
-    def sync(self, progress: Progress = syncing.no_progress) -> list[Report]:
-        """Bring every source of the settings up to date; ``progress`` starts anew with each.
+    def sync(
+        self, progress: Progress = syncing.no_progress, *, allow_shrink: bool = False
+    ) -> list[Report]:
+        """Bring every source of the settings up to date.
 
         Raises IndexSettingsError without any source, and SourceError after all others are up to
         date when a source could not be read; then a rebuilt index waits for the next sync.
         """
-        plans = self.plan(open_sources(self._settings))
+        plans = self.plan(open_sources(self._settings), allow_shrink=allow_shrink)
         reports = [self.apply(plan, progress) for plan in plans]
+        self.finish(reports)
         failures = [report.failure for report in reports if report.failure]
         if failures:
             raise SourceError("\n".join(failures))
-        self.publish()
         return reports
 
-    def plan(self, sources: Sequence[Source], *, complete: bool = True) -> list[Plan]:
+    def plan(
+        self, sources: Sequence[Source], *, complete: bool = True, allow_shrink: bool = False
+    ) -> list[Plan]:
         """A plan a source. With ``complete``, documents of all other sources are to go.
 
-        A source that cannot be read gets a plan with a ``failure``.
+        A source that cannot be read gets a plan with a ``failure``, and so, unless
+        ``allow_shrink``, does one that lost more than ``shrink_limit`` of its documents.
         """
         store = self._writable()
         plans = [_plan(source, store) for source in sources]
+        limit = self._settings.index.shrink_limit
+        if not allow_shrink:
+            plans = [
+                plan.without_deletions(limit) if syncing.shrinks_suspiciously(plan, limit) else plan
+                for plan in plans
+            ]
         named = {source.name for source in sources}
         indexed = {document.source for document in store.documents().values()}
         forgotten = sorted(indexed - named) if complete else []
+        for name in forgotten:
+            remove_database(self._settings.memory_path(name))
         return plans + [syncing.plan_removal(name, store) for name in forgotten]
+
+    def finish(self, reports: Sequence[Report]) -> None:
+        """After ALL plans have been carried out: note what came of them, and, unless one failed,
+        let readers have the rebuilt index, if there is one.
+        """
+        self.journal.write(reports)
+        if not any(report.failure for report in reports):
+            self.publish()
 
     def apply(self, plan: Plan, progress: Progress = syncing.no_progress) -> Report:
         """Carry out one plan; see ``sync.apply``."""
@@ -98,15 +125,13 @@ class Library:
     def publish(self) -> None:
         """After ALL plans have been carried out: readers get the rebuilt index, if there is one."""
         if self._rebuilt is not None:
-            self._rebuilt.publish(self._settings.index_path)
-            self._rebuilt.close()
-            _remove(self._rebuilt.path)
+            self._place.publish()
             self._rebuilt = None
-            self._store = self._open(self._settings.index_path)
+            self._store = self._place.open()
 
     def close(self) -> None:
         for store in (self._store, self._rebuilt):
-            if isinstance(store, SqliteStore):
+            if store is not None and not isinstance(store, StoreOutdated):
                 store.close()
         self.embedding.close()
 
@@ -116,23 +141,13 @@ class Library:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def _writable(self) -> SqliteStore:
+    def _writable(self) -> Store:
         """The index, or the one that is being built beside it."""
-        if isinstance(self._store, SqliteStore):
+        if not isinstance(self._store, StoreOutdated):
             return self._store
         if self._rebuilt is None:
-            path = self._settings.index_path
-            beside = path.with_name(path.name + ".rebuild")
-            try:
-                self._rebuilt = self._open(beside)
-            except StoreOutdated:
-                _remove(beside)
-                self._rebuilt = self._open(beside)
+            self._rebuilt = self._place.rebuild()
         return self._rebuilt
-
-    def _open(self, path: Path) -> SqliteStore:
-        identity = f"{self.embedding.identity} {self.chunker.identity}"
-        return SqliteStore(path, identity, self.embedding.dimension)
 
 
 def open_library(settings: IndexSettings) -> Library:
@@ -147,7 +162,23 @@ def open_sources(settings: IndexSettings) -> list[Source]:
             "There is nothing to index; name a folder (`lorebot-index sync FOLDER`) "
             "or add [[sources]] to lorebot.toml."
         )
-    return [FilesSource(table) for table in settings.sources]
+    return [open_source(table, settings) for table in settings.sources]
+
+
+def open_source(table: AnySource, settings: IndexSettings) -> Source:
+    """One source, with the limits and the folder for its memory that the settings name."""
+    memory = settings.memory_path(table.name)
+    match table:
+        case FilesTable():
+            return FilesSource(table, settings.extraction, memory)
+        case SlackTable():
+            from indexer.sources.slack_history import SlackHistory
+
+            return SlackHistory(table, settings.extraction, memory)
+        case LlamaHubTable():
+            from indexer.sources.llamahub import LlamaHubReader
+
+            return LlamaHubReader(table)
 
 
 def _plan(source: Source, store: Store) -> Plan:
@@ -155,9 +186,3 @@ def _plan(source: Source, store: Store) -> Plan:
         return syncing.plan(source, store)
     except SourceError as error:
         return Plan(source.name, failure=str(error))
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).unlink()

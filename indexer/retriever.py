@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 from llama_index.core.retrievers import BaseRetriever
@@ -11,14 +12,27 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from indexer.documents import Audience, Passage
 from indexer.embedding import LlamaCppEmbedding
+from indexer.neighbours import merged
+from indexer.ranking import (
+    Candidate,
+    Explanation,
+    Freshness,
+    candidates,
+    folded,
+    freshened,
+    reranked,
+)
+from indexer.reranking import Reranker
 from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
 
 
 class AudienceRetriever(BaseRetriever):
     """Hybrid search for ONE reader: made for a question, with the audience of its answer.
 
-    ``audience`` cannot be left out or changed later. Scores and limits are those of
-    SearchRequest. Raises EmbedderError and StoreError.
+    ``audience`` cannot be left out or changed later. ``candidates`` is what each leg of the search
+    contributes and the most that is reranked; ``limit`` is how many passages are returned.
+    ``merge_share`` in 0..1 is the share of a passage's score from which a neighbouring chunk joins
+    it; None merges nothing. Raises EmbedderError, RerankerError and StoreError.
     """
 
     def __init__(
@@ -30,6 +44,9 @@ class AudienceRetriever(BaseRetriever):
         limit: int = 6,
         candidates: int = 30,
         dense_weight: float = 0.5,
+        freshness: Freshness | None = None,
+        merge_share: float | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         super().__init__()
         self._store = store
@@ -38,6 +55,9 @@ class AudienceRetriever(BaseRetriever):
         self._limit = limit
         self._candidates = candidates
         self._dense_weight = dense_weight
+        self._freshness = freshness or Freshness()
+        self._merge_share = merge_share
+        self._reranker = reranker
 
     def passages(self, query: str, vector: Vectors | None = None) -> list[Passage]:
         """The best passages, best first.
@@ -45,24 +65,44 @@ class AudienceRetriever(BaseRetriever):
         ``vector``, of unit length, stands in for the query's own in the dense leg (HyDE); words
         are always the query's.
         """
-        if vector is None:
-            vector = self._embedding.embed([query])[0]
-        found = self._store.search(
-            SearchRequest(
-                text=query,
-                vector=vector,
-                audience=self._audience,
-                limit=self._limit,
-                candidates=self._candidates,
-                dense_weight=self._dense_weight,
-            )
-        )
-        # The store has filtered already; a store that errs must not be able to leak.
-        return [passage for passage in found if passage.audience.admits(self._audience)]
+        return [passage for passage, _ in self.explained(query, vector)]
+
+    def explained(
+        self, query: str, vector: Vectors | None = None
+    ) -> list[tuple[Passage, Explanation]]:
+        """The same passages, each with how it came to its place."""
+        now = datetime.now(UTC)
+        found = freshened(self._search(query, vector), self._freshness, now)
+        found = folded(found)[: self._candidates]
+        if self._reranker is not None:
+            found = reranked(found, self._reranker, query)
+        if self._merge_share is not None:
+            found = merged(found, self._merge_share)
+        readable = [one for one in found if self._may_see(one.passage)]
+        return [(one.passage, one.explanation) for one in readable[: self._limit]]
 
     def frequencies(self, words: Sequence[str]) -> Frequencies:
         """How rare words are among the chunks this reader may see."""
         return self._store.frequencies(words, self._audience)
+
+    def _search(self, query: str, vector: Vectors | None) -> list[Candidate]:
+        """All that either leg found."""
+        if vector is None:
+            vector = self._embedding.embed([query])[0]
+        request = SearchRequest(
+            text=query,
+            vector=vector,
+            audience=self._audience,
+            limit=2 * self._candidates,
+            candidates=self._candidates,
+            dense_weight=self._dense_weight,
+        )
+        # The store has filtered already; a store that errs must not be able to leak.
+        found = [one for one in self._store.search(request) if self._may_see(one)]
+        return candidates(found, self._candidates)
+
+    def _may_see(self, passage: Passage) -> bool:
+        return passage.audience.admits(self._audience)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         given = query_bundle.embedding

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -59,7 +61,7 @@ def _principals(value: object) -> tuple[str, ...]:
 
 def _named(principals: tuple[str, ...]) -> tuple[str, ...]:
     if not principals:
-        raise ValueError("name who may read it, for instance `audience = \"public\"`")
+        raise ValueError('name who may read it, for instance `audience = "public"`')
     return principals
 
 
@@ -121,7 +123,12 @@ class LlamaHubSource(Table):
     url_field: str = "url"
 
 
-AnySource = Annotated[FilesSource | SlackSource | LlamaHubSource, Field(discriminator="kind")]
+def _files_by_default(value: object) -> object:
+    return {"kind": "files", **value} if isinstance(value, dict) else value
+
+
+_OneKind = Annotated[FilesSource | SlackSource | LlamaHubSource, Field(discriminator="kind")]
+AnySource = Annotated[_OneKind, BeforeValidator(_files_by_default)]
 
 
 class ExtractionTable(Table):
@@ -131,11 +138,38 @@ class ExtractionTable(Table):
     memory_megabytes: int = Field(default=1024, ge=256)
     """Address space of the process that reads, and most that an archive may unpack to."""
     file_megabytes: int = Field(default=50, ge=1)
-    text_megabytes: int = Field(default=10, ge=1)
+    text_megabytes: int = Field(default=20, ge=1)
+
+
+class StoreTable(Table):
+    """``[store]``: where the index is kept: a file of this machine, or a Weaviate server."""
+
+    kind: Literal["sqlite", "weaviate"] = "sqlite"
+    url: str = Field(default="", pattern=r"^(https?://[^/?#@\s]+/?)?$")
+    """Of the server's HTTP side, for instance ``http://weaviate:8080``; https secures gRPC too."""
+    grpc_host: str = ""
+    """Empty means the host of ``url``."""
+    grpc_port: int = Field(default=50051, ge=1, le=65535)
+    api_key: Secret | None = None
+    collection: str = Field(default="Lorebot", pattern=r"^[A-Z][A-Za-z0-9]{0,99}$")
+    """Several indexes share a server under different names."""
+    replication_factor: int = Field(default=1, ge=1, description="nodes that hold each object")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "weaviate" and not self.url:
+            raise ValueError('name the server, for instance `url = "http://127.0.0.1:8080"`')
+        if self.kind == "sqlite" and self.url:
+            raise ValueError('a `url` is for `kind = "weaviate"`; set that too, or remove it')
+        return self
+
+    @property
+    def grpc_address(self) -> str:
+        return f"{self.grpc_host or urlsplit(self.url).hostname}:{self.grpc_port}"
 
 
 class IndexTable(Table):
-    """``[index]``: the embedder, the store and how passages are found."""
+    """``[index]``: the embedder and how passages are found."""
 
     embedder: str = "all-MiniLM-L6-v2"
     """The default embedder by name, or the path of any GGUF embedding model."""
@@ -143,6 +177,8 @@ class IndexTable(Table):
     dense_weight: float = Field(default=0.5, ge=0, le=1)
     candidates: int = Field(default=30, ge=1, le=1000)
     passages: int = Field(default=6, ge=1, le=50)
+    shrink_limit: float = Field(default=0.5, ge=0, le=1)
+    """A source that loses more than this share of its documents at once keeps them, and asks."""
 
 
 class IndexSettings(BaseSettings):
@@ -161,12 +197,20 @@ class IndexSettings(BaseSettings):
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("lorebot"))
     """Converted models and the indexes of ``lorebot ask --docs``; safe to delete."""
     index: IndexTable = IndexTable()
+    store: StoreTable = StoreTable()
     extraction: ExtractionTable = ExtractionTable()
     sources: tuple[AnySource, ...] = ()
 
     @property
     def index_path(self) -> Path:
         return self.data_dir / "index.sqlite"
+
+    @property
+    def index_address(self) -> str:
+        """Where the index is, for people to read."""
+        if self.store.kind == "weaviate":
+            return f"{self.store.collection} at {self.store.url}"
+        return str(self.index_path)
 
     def memory_path(self, source: str) -> Path:
         """Where a source keeps what it need not read again; safe to delete."""

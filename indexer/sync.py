@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.chunking import Chunker, embedded_text
 from indexer.documents import Chunk, Document
@@ -13,6 +13,8 @@ from indexer.sources.base import Source, Unreadable
 from indexer.stores.base import Store
 
 _CHUNKS_AT_ONCE = 256
+_SMALLEST_SHRINK = 10
+"""Fewer documents than this may always go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,27 @@ class Plan:
     def is_empty(self) -> bool:
         return not (self.added or self.changed or self.audience_only or self.deleted)
 
+    @property
+    def shrinkage(self) -> float:
+        """The share of the source's indexed documents, in 0..1, that is to be deleted."""
+        kept = self.unchanged + len(self.changed) + len(self.audience_only) + len(self.unreadable)
+        return len(self.deleted) / (len(self.deleted) + kept) if self.deleted else 0.0
+
+    def without_deletions(self, limit: float) -> Plan:
+        """The same plan, deleting nothing: what to do when a shrink looks like an accident."""
+        return replace(
+            self,
+            deleted=(),
+            failure=f"Source {self.source} would lose {len(self.deleted)} documents, more than "
+            f"{limit:.0%} of what is indexed. They were kept. If they are meant to go, run "
+            "`lorebot-index sync --allow-shrink`.",
+        )
+
+
+def shrinks_suspiciously(plan: Plan, limit: float) -> bool:
+    """Whether so much vanished at once that somebody should be asked first."""
+    return len(plan.deleted) >= _SMALLEST_SHRINK and plan.shrinkage > limit
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -53,11 +76,20 @@ class Report:
     failure: str = ""
 
 
-Progress = Callable[[int, int], None]
-"""Called with the number of documents indexed so far and in all."""
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """An event of a running sync: ``done`` of the ``total`` documents to write are written."""
+
+    source: str
+    done: int
+    total: int
 
 
-def no_progress(done: int, total: int) -> None:
+Progress = Callable[[Progressed], None]
+"""Hears of every document written. It may raise SyncCancelled: what is done stays done."""
+
+
+def no_progress(event: Progressed) -> None:
     """For those who do not watch."""
 
 
@@ -110,6 +142,8 @@ def apply(
 ) -> Report:
     """Carry out a plan; interrupted at any point, the next sync does what is left.
 
+    Raises SyncCancelled if ``progress`` does, between two documents.
+
     What takes something away from readers comes first. Chunks are embedded before the
     transaction that replaces their document: an embedder that fails leaves the old version.
     """
@@ -120,7 +154,7 @@ def apply(
     documents = (*plan.changed, *plan.added)
     embedded = 0
     done = 0
-    progress(done, len(documents))
+    progress(Progressed(plan.source, done, len(documents)))
     for group in _groups(documents, chunker):
         texts = [embedded_text(document.title, one) for document, chunks in group for one in chunks]
         vectors = embedding.embed(texts)
@@ -129,7 +163,7 @@ def apply(
             store.put(document, chunks, vectors[first : first + len(chunks)])
             first += len(chunks)
             done += 1
-            progress(done, len(documents))
+            progress(Progressed(plan.source, done, len(documents)))
         embedded += len(texts)
     return Report(
         source=plan.source,

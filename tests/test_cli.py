@@ -70,7 +70,7 @@ def test_a_question_over_a_folder_is_answered_with_its_source(
 def test_an_unreadable_page_is_named_and_the_rest_still_answers(
     lorebot: Lorebot, folder: Path
 ) -> None:
-    (folder / "broken.md").write_bytes(b"\xff\xfe\x00")
+    (folder / "broken.md").write_bytes(b"# Page\n\x80\x81\x00")
     asked = lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
     failed(asked, "broken.md")
     assert "floor 3" in asked.stdout
@@ -80,7 +80,7 @@ def test_a_page_that_became_unreadable_keeps_answering_from_its_last_version(
     lorebot: Lorebot, folder: Path
 ) -> None:
     lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
-    (folder / "coffee.md").write_bytes(b"\xff\xfe\x00")
+    (folder / "coffee.md").write_bytes(b"# Page\n\x80\x81\x00")
     (folder / "tea.md").write_text("# Tea\n\nTea is in the kitchen.\n")
     asked = lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
     failed(asked, "coffee.md")
@@ -101,8 +101,22 @@ def test_a_missing_folder_is_named(lorebot: Lorebot) -> None:
     failed(lorebot("ask", "--docs", "nowhere", "x?"), "nowhere", "does not exist")
 
 
-def test_without_documents_it_says_how_to_name_some(lorebot: Lorebot) -> None:
-    failed(lorebot("ask", "x?"), "--docs FOLDER", "[[sources]]")
+def test_without_documents_it_answers_from_the_sample_and_says_so(lorebot: Lorebot) -> None:
+    asked = lorebot("ask", "How much may I spend on meals per day when I travel?")
+    assert asked.returncode == 0
+    assert "45 EUR" in asked.stdout
+    assert "--docs FOLDER" in asked.stderr
+
+
+def test_the_bot_does_not_serve_the_sample_by_mistake(lorebot: Lorebot) -> None:
+    with Workspace() as workspace:
+        served = lorebot(
+            "run",
+            LOREBOT_SLACK_API_URL=workspace.api_url,
+            LOREBOT_SLACK_BOT_TOKEN=workspace.bot_token,
+            LOREBOT_SLACK_APP_TOKEN=workspace.app_token,
+        )
+    failed(served, "[[sources]]")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ class Answers:
                         thread=asked.thread,
                         asker=asked.asker,
                         text=asked.text,
+                        is_direct=asked.is_direct,
+                        is_shared=asked.is_shared,
                         asked_at=datetime.now(UTC),
                     )
                 )
@@ -49,7 +51,16 @@ class Answers:
     def asked(self, question_id: str) -> Asked:
         with self._database.session() as session:
             row = session.get_one(QuestionRow, question_id)
-            return Asked(row.id, row.event_id, row.channel, row.thread, row.asker, row.text)
+            return Asked(
+                id=row.id,
+                event_id=row.event_id,
+                channel=row.channel,
+                thread=row.thread,
+                asker=row.asker,
+                text=row.text,
+                is_direct=row.is_direct,
+                is_shared=row.is_shared,
+            )
 
     def begin_reply(self, question_id: str) -> Reply:
         """Note that the reply is about to be posted, and tell what was known before."""

@@ -61,6 +61,8 @@ class QuestionRow(Base):
     thread: Mapped[str] = mapped_column(String(64))
     asker: Mapped[str] = mapped_column(String(64), index=True)
     text: Mapped[str] = mapped_column(Text)
+    is_direct: Mapped[bool]
+    is_shared: Mapped[bool | None]
     asked_at: Mapped[datetime]
     reply_attempted_at: Mapped[datetime | None]
     reply_ts: Mapped[str | None] = mapped_column(String(64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,12 +10,16 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bot.domain import Asked
 from bot.errors import LorebotError
-from bot.slack.calls import slack_call
+from bot.slack.calls import SlackCallFailed, slack_call
 from indexer.documents import PUBLIC, Audience
+
+_log = logging.getLogger(__name__)
 
 _SECONDS = 120.0
 _PAGE = 200
+_NOT_OURS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
 
 
 class Refused(LorebotError):
@@ -30,27 +35,34 @@ class Audiences:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[float, Any]] = {}
 
-    def readers(self, channel: str, asker: str) -> Audience:
+    def readers(self, asked: Asked) -> Audience:
         """In a channel, what EVERYONE there may see; in a direct message, what the asker may.
 
         Raises Refused for guests, for people of other organisations and in channels shared with
         them, and SlackCallFailed where Slack cannot say: unknown is never public.
         """
-        person = self._remember("person", asker, self._person)
-        if person["is_guest"]:
+        if self._remember("guest", asked.asker, self._is_guest):
             raise Refused("I answer only full members of this workspace, not guests or visitors.")
-        place = self._remember("channel", channel, self._channel)
-        if place["is_shared"]:
+        if self._is_shared(asked):
             raise Refused(
                 "This channel is shared with another organisation, so I do not answer here. "
                 "Ask me in a direct message."
             )
-        if not place["is_direct"]:
-            return Audience.of(PUBLIC, f"slack_channel:{channel}")
-        channels = self._remember("channels of", asker, self._channels_of)
-        return Audience.of(
-            PUBLIC, f"slack_user:{asker}", *(f"slack_channel:{joined}" for joined in channels)
-        )
+        if not asked.is_direct:
+            return Audience.of(PUBLIC, f"slack_channel:{asked.channel}")
+        own = Audience.of(PUBLIC, f"slack_user:{asked.asker}")
+        try:
+            channels = self._remember("channels", asked.asker, self._channels_of)
+        except SlackCallFailed as error:
+            _log.warning("%s Answering from public documents alone.", error)
+            return own
+        return Audience(own.principals | {f"slack_channel:{joined}" for joined in channels})
+
+    def _is_shared(self, asked: Asked) -> bool:
+        """As the event told, else as Slack says now."""
+        if asked.is_shared is not None or asked.is_direct:
+            return bool(asked.is_shared)
+        return bool(self._remember("shared", asked.channel, self._ask_if_shared))
 
     def _remember(self, kind: str, key: str, ask: Callable[[str], Any]) -> Any:
         now = self._clock()
@@ -63,22 +75,15 @@ class Audiences:
             self._known[(kind, key)] = (now, value)
         return value
 
-    def _person(self, user: str) -> dict[str, bool]:
+    def _is_guest(self, user: str) -> bool:
         with slack_call("say who is asking"):
             found = self._client.users_info(user=user)["user"]
-        guest = any(
-            found.get(flag)
-            for flag in ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
-        )
-        return {"is_guest": guest}
+        return any(found.get(flag) for flag in _NOT_OURS)
 
-    def _channel(self, channel: str) -> dict[str, bool]:
+    def _ask_if_shared(self, channel: str) -> bool:
         with slack_call("describe the channel"):
             found = self._client.conversations_info(channel=channel)["channel"]
-        return {
-            "is_direct": bool(found.get("is_im")),
-            "is_shared": bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
-        }
+        return bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared"))
 
     def _channels_of(self, user: str) -> tuple[str, ...]:
         """Every channel a person is in, to the last page."""

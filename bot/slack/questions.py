@@ -52,7 +52,7 @@ class Questions:
 
         @app.event("message")
         def written(event: dict[str, Any], body: dict[str, Any]) -> None:
-            if event.get("channel_type") == "im" and event.get("subtype") in (None, "file_share"):
+            if _is_direct(event) and event.get("subtype") in (None, "file_share"):
                 self._ask(event, body)
 
     def _ask(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -65,6 +65,8 @@ class Questions:
             thread=event.get("thread_ts") or event["ts"],
             asker=event["user"],
             text=plain_question(event.get("text") or ""),
+            is_direct=_is_direct(event),
+            is_shared=body.get("is_ext_shared_channel"),
         )
         self._answers.ask(asked)
         self._jobs.start(_JOB, asked.id)
@@ -92,7 +94,7 @@ class Questions:
         question = Question(
             id=asked.id,
             text=asked.text,
-            audience=self._audiences.readers(asked.channel, asked.asker),
+            audience=self._audiences.readers(asked),
             asker=asked.asker,
             channel=asked.channel,
             thread=asked.thread,
@@ -107,3 +109,8 @@ class Questions:
         else:
             rendered = blocks.apology(apology or _UNEXPECTED, asked.thread)
         self._replies.complete(asked, ts, rendered)
+
+
+def _is_direct(event: dict[str, Any]) -> bool:
+    """Channel types are told of messages only; ids of direct messages begin with D."""
+    return event.get("channel_type") == "im" or str(event["channel"]).startswith("D")

@@ -1,55 +1,54 @@
-"""Documents from a folder."""
+"""Documents from a folder, for instance a git checkout."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from indexer import front_matter
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
+from indexer.extract import KINDS
+from indexer.formats.plain import decode
+from indexer.front_matter import FrontMatter
 from indexer.markdown import first_heading, unix_lines
+from indexer.settings import ExtractionTable
 from indexer.settings import FilesSource as FilesTable
 from indexer.sources.base import Unreadable
+from indexer.sources.extracts import Extracts
+from indexer.sources.memory import SourceMemory
+from indexer.sources.patterns import matches
 
-_LARGEST = 20 * 1024 * 1024
-
-
-def _markdown(path: Path) -> str:
-    """UTF-8 text without NUL bytes. Raises DocumentError, OSError."""
-    if path.stat().st_size > _LARGEST:
-        raise DocumentError(f"it is larger than {_LARGEST // 2**20} MiB; split it.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"it is not UTF-8 (byte {error.start}); save it as UTF-8.") from error
-    if "\0" in text:
-        raise DocumentError("it holds NUL bytes and so is no text; remove or rename it.")
-    return unicodedata.normalize("NFC", unix_lines(text))
-
-
-KINDS: Mapping[str, Callable[[Path], str]] = {
-    ".md": _markdown,
-    ".markdown": _markdown,
-    ".txt": _markdown,
-}
-"""How each kind of file becomes Markdown; files of other kinds are left alone."""
+TEXTS = (".md", ".markdown", ".txt")
+"""Suffixes of files that are Markdown as they are, and may begin with front matter."""
 
 
 class FilesSource:
     """Every document below ``[[sources]] path``; hidden files and folders are left alone.
 
-    ``read`` raises SourceError when the folder, or a folder in it, cannot be listed, or when it
-    holds no documents at all: an unmounted disk must not empty the index.
+    What has been extracted from files other than text is kept in ``memory``, if one is given,
+    until they change; see ``Extracts``. ``read`` raises SourceError when the folder, or a folder
+    in it, cannot be listed, or when it holds no documents at all: an unmounted disk must not
+    empty the index.
     """
 
-    def __init__(self, table: FilesTable) -> None:
+    def __init__(
+        self,
+        table: FilesTable,
+        limits: ExtractionTable | None = None,
+        memory: Path | None = None,
+    ) -> None:
         self.name = table.name
+        self._limits = limits or ExtractionTable()
+        self._memory = memory
         self._folder = table.path.expanduser()
         self._audience = Audience.parse(table.audience) if table.audience else None
+        self._audiences = {
+            pattern: Audience.parse(principals) for pattern, principals in table.audiences.items()
+        }
         self._link = table.link
 
     def read(self) -> Iterator[Document | Unreadable]:
@@ -59,22 +58,26 @@ class FilesSource:
                 f"Source {self.name}: {self._folder} {problem}; "
                 "correct the path, or remove the source from the settings."
             )
-        found = False
-        for path in self._paths():
-            found = True
-            yield self._document(path)
+        found: list[str] = []
+        with SourceMemory(self._memory) as memory, Extracts(self._limits, memory) as extracts:
+            for path in self._paths():
+                found.append(path.relative_to(self._folder).as_posix())
+                yield self._document(path, extracts)
+            memory.forget_all_but(extracts.asked)
         if not found:
             raise SourceError(
                 f"Source {self.name}: {self._folder} holds no documents "
                 f"({', '.join(KINDS)}); correct the path, or remove the source."
             )
+        yield from self._idle_patterns(found)
 
     def _paths(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self._folder, onerror=self._unlistable):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield from (path for name in folders if self._leaves(path := Path(folder, name)))
             for name in sorted(files):
-                if not name.startswith(".") and Path(name).suffix.lower() in KINDS:
+                known = Path(name).suffix.lower() in KINDS
+                if known and not name.startswith((".", "~$")):
                     yield Path(folder, name)
 
     def _unlistable(self, error: OSError) -> None:
@@ -83,21 +86,39 @@ class FilesSource:
             "make it readable for this user."
         ) from error
 
-    def _document(self, path: Path) -> Document | Unreadable:
+    def _idle_patterns(self, found: Iterable[str]) -> Iterator[Unreadable]:
+        """A misspelt pattern would leave a folder to the readers of all others."""
+        for pattern in self._audiences:
+            if not any(matches(path, pattern) for path in found):
+                yield Unreadable(
+                    f"{self.name}:audiences {pattern}",
+                    f'audiences "{pattern}": no file matches; correct or remove the line '
+                    f'(a folder with all in it is written "folder/**").',
+                )
+
+    def _document(self, path: Path, extracts: Extracts) -> Document | Unreadable:
         relative = path.relative_to(self._folder).as_posix()
         identifier = f"{self.name}:{os.fsencode(relative).decode('utf-8', 'replace')}"
         try:
-            return self._read(path, PurePosixPath(relative), identifier)
+            return self._read(path, PurePosixPath(relative), identifier, extracts)
         except OSError as error:
             reason = f"it cannot be opened ({error.strerror}); make it readable for this user."
         except DocumentError as error:
             reason = str(error)
         return Unreadable(identifier, f"{identifier.partition(':')[2]}: {reason}")
 
-    def _read(self, path: Path, relative: PurePosixPath, identifier: str) -> Document:
+    def _read(
+        self, path: Path, relative: PurePosixPath, identifier: str, extracts: Extracts
+    ) -> Document:
         self._refuse_strangers(path, relative)
-        matter, text = front_matter.split(KINDS[path.suffix.lower()](path))
-        audience = matter.audience or self._audience
+        matter, title, text = FrontMatter(), "", ""
+        if path.suffix.lower() in TEXTS:
+            matter, text = front_matter.split(self._text(path))
+            title = first_heading(text)
+        else:
+            extracted = extracts.of_file(path, str(relative))
+            title, text = extracted.title, extracted.text
+        audience = matter.audience or self._folder_audience(str(relative))
         if audience is None:
             raise DocumentError(
                 "nobody may read it; add `audience: public` (or slack_channel:C…, group:…) "
@@ -106,12 +127,24 @@ class FilesSource:
         return Document(
             id=identifier,
             source=self.name,
-            title=matter.title or first_heading(text) or relative.stem,
+            title=matter.title or title or relative.stem,
             text=text,
             audience=audience,
             url=matter.url or self._link.replace("{path}", quote(str(relative))),
             modified=matter.updated,
         )
+
+    def _text(self, path: Path) -> str:
+        most = self._limits.text_megabytes
+        if path.stat().st_size > most * 2**20:
+            raise DocumentError(
+                f"it is larger than {most} MiB; split it (or raise [extraction] text_megabytes)."
+            )
+        return unicodedata.normalize("NFC", unix_lines(decode(path.read_bytes())))
+
+    def _folder_audience(self, relative: str) -> Audience | None:
+        fitting = (one for pattern, one in self._audiences.items() if matches(relative, pattern))
+        return next(fitting, self._audience)
 
     def _refuse_strangers(self, path: Path, relative: PurePosixPath) -> None:
         """Names that are no text, links that lead elsewhere, and what would block when opened."""

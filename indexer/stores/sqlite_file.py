@@ -183,6 +183,12 @@ class SqliteFile:
             ) from error
 
 
+def remove_database(path: Path) -> None:
+    """The file with its journals, if there is one; nobody may have it open."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def _statements(script: str) -> Iterator[str]:
     """``executescript`` would commit on its own."""
     waiting = ""

@@ -19,13 +19,18 @@ def match_expression(question: str) -> str:
 
     Empty when the question holds no word at all.
     """
-    words = question.lower().split()
-    telling = [word for word in words if word.strip("\"'.,;:!?()") not in _STOPWORDS]
     terms: dict[str, None] = {}
-    for word in telling or words:
+    for word in telling_words(question):
         parts = _WORD.findall(word)
         terms.update(dict.fromkeys(parts if len(parts) < 2 else (" ".join(parts), *parts)))
     return " OR ".join(phrase(term) for term in list(terms)[:_MOST_TERMS])
+
+
+def telling_words(question: str) -> list[str]:
+    """The lower-case words of a question, stopwords aside unless there are no others."""
+    words = question.lower().split()
+    telling = [word for word in words if word.strip("\"'.,;:!?()") not in _STOPWORDS]
+    return telling or words
 
 
 def phrase(words: str) -> str:

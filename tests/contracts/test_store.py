@@ -1,10 +1,10 @@
-"""What every store promises. A new store joins by one more entry in STORES."""
+"""What every store promises. A new store joins by one more entry in conftest's _STORES."""
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,26 +18,11 @@ from hypothesis import strategies as st
 from indexer.documents import Audience, Chunk, Document, Passage
 from indexer.errors import StoreError
 from indexer.stores.base import SearchRequest, Store, Vectors
-from indexer.stores.sqlite import SqliteStore
+from tests.contracts.conftest import DIMENSION, OpenStore
 
-DIMENSION = 8
 PUBLIC = Audience.of("public")
 ENGINEERS = Audience.of("group:eng")
 EVERYONE_ENGINEERS = Audience.of("group:eng-all")
-
-OpenStore = Callable[[Path], Store]
-
-
-def open_sqlite(folder: Path) -> Store:
-    return SqliteStore(folder / "index.sqlite", "test-embedder", DIMENSION)
-
-
-STORES: dict[str, OpenStore] = {"sqlite": open_sqlite}
-
-
-@pytest.fixture(params=sorted(STORES))
-def open_store(request: pytest.FixtureRequest) -> OpenStore:
-    return STORES[request.param]
 
 
 @pytest.fixture
@@ -310,15 +295,17 @@ class TestAudience:
 
     @given(steps=STEPS, readers=st.lists(AUDIENCES, min_size=1, max_size=4))
     @settings(max_examples=40, deadline=None)
-    @pytest.mark.parametrize("name", sorted(STORES))
     def test_every_reader_finds_exactly_what_is_theirs(
-        self, name: str, steps: list[tuple[int, Audience]], readers: list[Audience]
+        self,
+        open_store: OpenStore,
+        steps: list[tuple[int, Audience]],
+        readers: list[Audience],
     ) -> None:
         """Whatever was put, moved to others or deleted, in whatever order, between searches."""
         expected: dict[str, Audience] = {}
         with (
             tempfile.TemporaryDirectory() as folder,
-            closing(STORES[name](Path(folder))) as store,
+            closing(open_store(Path(folder))) as store,
         ):
             for number, (choice, audience) in enumerate(steps):
                 identifier = f"docs:{choice % 4}"

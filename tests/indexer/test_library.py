@@ -1,14 +1,22 @@
 """Settings become a working index, and an outdated one is replaced while it is read."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from indexer import chunking
 from indexer.documents import Audience
-from indexer.errors import EmbedderError, IndexSettingsError, SourceError, StoreOutdated
+from indexer.errors import (
+    EmbedderError,
+    IndexSettingsError,
+    SourceError,
+    StoreOutdated,
+    SyncCancelled,
+)
 from indexer.library import open_library
 from indexer.settings import FilesSource, IndexSettings, IndexTable
+from indexer.sync import Progressed
 
 PUBLIC = Audience.of("public")
 
@@ -159,3 +167,78 @@ def _files(settings: IndexSettings):  # type: ignore[no-untyped-def]
 
     (source,) = open_sources(settings)
     return source
+
+
+def many_pages(folder: Path, count: int) -> None:
+    for number in range(count):
+        (folder / f"{number:02}.md").write_text(f"# Page {number}\nText number {number}.")
+
+
+def test_a_source_that_lost_most_of_its_documents_keeps_them_until_told(
+    settings: IndexSettings, folder: Path
+) -> None:
+    many_pages(folder, 20)
+    with open_library(settings) as library:
+        library.sync()
+        for number in range(15):
+            (folder / f"{number:02}.md").unlink()
+        (folder / "new.md").write_text("New text.")
+        with pytest.raises(SourceError, match=r"would lose 15 documents.*--allow-shrink"):
+            library.sync()
+        assert len(library.store.documents()) == 23  # the new page is there, none is gone
+        (report,) = library.sync(allow_shrink=True)
+        assert report.deleted == 15
+        assert len(library.store.documents()) == 8
+
+
+def test_a_few_documents_may_always_go(settings: IndexSettings, folder: Path) -> None:
+    with open_library(settings) as library:
+        library.sync()
+        (folder / "lunch.md").unlink()
+        (report,) = library.sync()
+        assert report.deleted == 1
+
+
+def test_a_cancelled_sync_keeps_what_is_done_and_the_next_goes_on(
+    settings: IndexSettings, folder: Path
+) -> None:
+    many_pages(folder, 6)
+
+    def stop_after_three(event: Progressed) -> None:
+        if event.done == 3:
+            raise SyncCancelled("Stopped as you asked.")
+
+    with open_library(settings) as library:
+        with pytest.raises(SyncCancelled):
+            library.sync(stop_after_three)
+        assert len(library.store.documents()) == 3
+        (report,) = library.sync()
+        assert report.added == 5
+
+
+def test_progress_is_told_document_by_document(settings: IndexSettings) -> None:
+    events: list[Progressed] = []
+    with open_library(settings) as library:
+        library.sync(events.append)
+    assert events == [Progressed("docs", done, 2) for done in (0, 1, 2)]
+
+
+def test_the_journal_knows_what_could_not_be_read_and_when(
+    settings: IndexSettings, folder: Path
+) -> None:
+    (folder / "broken.md").write_bytes(b"# Page\n\x80\x81\x00")
+    with open_library(settings) as library:
+        library.sync()
+        entry = library.journal.read()["docs"]
+    assert list(entry.unreadable) == ["docs:broken.md"]
+    assert "UTF-8" in entry.unreadable["docs:broken.md"]
+    assert (datetime.now(UTC) - entry.finished).total_seconds() < 60
+
+
+def test_a_damaged_journal_is_begun_anew(settings: IndexSettings) -> None:
+    with open_library(settings) as library:
+        library.sync()
+        settings.index_path.with_name("syncs.json").write_text("{nonsense")
+        assert library.journal.read() == {}
+        library.sync()
+        assert list(library.journal.read()) == ["docs"]

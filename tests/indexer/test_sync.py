@@ -14,7 +14,7 @@ from indexer.errors import EmbedderError, SourceError
 from indexer.sources.base import Unreadable
 from indexer.stores.base import SearchRequest, Store, Vectors
 from indexer.stores.sqlite import SqliteStore
-from indexer.sync import Plan, Report, apply, plan, plan_removal
+from indexer.sync import Plan, Progressed, Report, apply, plan, plan_removal
 
 PUBLIC = Audience.of("public")
 ENGINEERS = Audience.of("group:eng")
@@ -185,9 +185,9 @@ def test_what_was_committed_before_an_interruption_is_not_done_again(syncing: Sy
     class Interrupted(Exception):
         pass
 
-    def interrupt(done: int, total: int) -> None:
-        assert total == 30
-        if done >= 12:
+    def interrupt(event: Progressed) -> None:
+        assert event.total == 30
+        if event.done >= 12:
             raise Interrupted
 
     with pytest.raises(Interrupted):

@@ -11,6 +11,7 @@ from indexer.errors import SourceError
 from indexer.settings import FilesSource as FilesTable
 from indexer.sources.base import Unreadable
 from indexer.sources.files import FilesSource
+from tests.indexer import small_files
 
 
 def read(folder: Path, audience: str = "public", link: str = "") -> list[Document | Unreadable]:
@@ -174,3 +175,75 @@ def test_a_source_that_is_not_there_is_an_error(tmp_path: Path, name: str, sente
     write(tmp_path, {"file.md": "Text", "empty/picture.png": b""})
     with pytest.raises(SourceError, match=sentence):
         read(tmp_path / name)
+
+
+def test_files_of_other_kinds_are_extracted_and_bad_ones_named(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "bad.PDF": b"%PDF-1.4 broken",
+            "book.epub": small_files.epub("Tea", {"a.html": "<p>Brew</p>"}),
+            "~$plan.docx": b"a lock of Word's",
+            "plan.docx": small_files.docx(small_files.paragraph("Book early.")),
+        },
+    )
+    found = read(tmp_path, link="https://x.org/{path}")
+    assert [
+        (one.id, one.title, one.text, one.url) for one in found if isinstance(one, Document)
+    ] == [
+        ("docs:book.epub", "Tea", "Brew", "https://x.org/book.epub"),
+        ("docs:plan.docx", "plan", "Book early.", "https://x.org/plan.docx"),
+    ]
+    assert only_unreadable(tmp_path).reason.startswith("bad.PDF: it is damaged")
+
+
+def test_an_extracted_file_that_vanishes_leaves_the_memory(tmp_path: Path) -> None:
+    write(tmp_path / "in", {"a.html": "<p>A</p>", "b.html": "<p>Private</p>"})
+    memory = tmp_path / "memory.sqlite"
+    source = FilesSource(
+        FilesTable(name="docs", path=tmp_path / "in", audience=("public",)), memory=memory
+    )
+    assert len(list(source.read())) == 2
+    (tmp_path / "in/b.html").unlink()
+    assert len(list(source.read())) == 1
+    assert b"Private" not in memory.read_bytes()
+
+
+def test_a_folder_has_readers_of_its_own(tmp_path: Path) -> None:
+    page = "---\naudience: group:hr\n---\nText"
+    write(
+        tmp_path,
+        {
+            "leads/a.md": "T",
+            "leads/b/c.html": "T",
+            "leads/own.md": page,
+            "hr/d.md": "T",
+            "e.md": "T",
+        },
+    )
+    table = FilesTable(
+        name="docs",
+        path=tmp_path,
+        audience=("public",),
+        audiences={"leads/**": ("slack_channel:C1",), "**/*.md": ("group:all",)},
+    )
+    found = {one.id: one for one in FilesSource(table).read()}
+    readers = {
+        key: one.audience.sorted() for key, one in found.items() if isinstance(one, Document)
+    }
+    assert readers == {
+        "docs:e.md": ("group:all",),
+        "docs:hr/d.md": ("group:all",),
+        "docs:leads/a.md": ("slack_channel:C1",),
+        "docs:leads/b/c.html": ("slack_channel:C1",),
+        "docs:leads/own.md": ("group:hr",),
+    }
+
+
+def test_a_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"leads/a.md": "Text"})
+    table = FilesTable(
+        name="docs", path=tmp_path, audience=("public",), audiences={"leeds/**": ("group:leads",)}
+    )
+    (reported,) = [one for one in FilesSource(table).read() if isinstance(one, Unreadable)]
+    assert reported.reason.startswith('audiences "leeds/**": no file matches')

@@ -18,6 +18,8 @@ def upgrade() -> None:
         sa.Column("thread", sa.String(length=64), nullable=False),
         sa.Column("asker", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("is_direct", sa.Boolean(), nullable=False),
+        sa.Column("is_shared", sa.Boolean(), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reply_attempted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reply_ts", sa.String(length=64), nullable=True),

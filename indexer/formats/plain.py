@@ -1,0 +1,26 @@
+"""Text and Markdown, which are Markdown as they are."""
+
+from __future__ import annotations
+
+from indexer.errors import DocumentError
+from indexer.formats.extracted import Extracted
+from indexer.markdown import first_heading, unix_lines
+
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read(content: bytes) -> Extracted:
+    text = unix_lines(decode(content))
+    return Extracted(first_heading(text), text)
+
+
+def decode(content: bytes) -> str:
+    """UTF-8, or UTF-16 with its byte order mark, without NUL characters. Raises DocumentError."""
+    encoding = _MARKS.get(content[:2], "utf-8-sig")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"it is not UTF-8 (byte {error.start}); save it as UTF-8.") from error
+    if "\0" in text:
+        raise DocumentError("it holds NUL bytes and so is no text; remove or rename it.")
+    return text

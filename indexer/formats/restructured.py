@@ -1,0 +1,74 @@
+"""reStructuredText, also as Sphinx extends it, by way of HTML."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils import nodes
+from docutils.core import publish_parts
+from docutils.parsers.rst import Directive, directives
+from docutils.parsers.rst.languages import en
+
+from indexer.formats.extracted import Extracted
+from indexer.formats.plain import decode
+from indexer.formats.web import markdown
+from indexer.markdown import first_heading
+
+_ROLE = re.compile(
+    r":(?!pep|rfc|code|math)[a-z][\w+.:-]*:`~?([^`<]*[^`<\s])\s*(?:<[^`>]*>)?`", re.IGNORECASE
+)
+"""What it says is its text; those that docutils knows better are left to it."""
+_DIRECTIVE = re.compile(r"^\s*\.\. ([\w:+.-]+)::", re.MULTILINE)
+_NO_TEXT = {"toctree", "index", "currentmodule", "highlight"}
+_SETTINGS = {
+    "file_insertion_enabled": False,
+    "raw_enabled": False,
+    "halt_level": 5,
+    "report_level": 5,
+    "syntax_highlight": "none",
+    "embed_stylesheet": False,
+    "stylesheet_path": None,
+    "initial_header_level": 2,
+    "_disable_config": True,
+}
+"""Nothing is included, nothing written raw, and complaints stay out of the text."""
+
+
+def read(content: bytes) -> Extracted:
+    text = _ROLE.sub(r"\1", decode(content))
+    for name in set(_DIRECTIVE.findall(text)):
+        if name.lower() not in en.directives:
+            kind = _Silent if name.lower() in _NO_TEXT else _Transparent
+            directives.register_directive(name.lower(), kind)
+    parts = publish_parts(text, writer="html5", settings_overrides=_SETTINGS)
+    body = markdown(parts["html_body"])
+    return Extracted(first_heading(body), body)
+
+
+class _AnyOption(dict[str, Any]):
+    def __missing__(self, name: str) -> Any:
+        return directives.unchanged
+
+
+class _Transparent(Directive):  # type: ignore[misc]
+    """A directive we do not know (``versionadded``, ``tab-set``): its content is the text."""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+    option_spec = _AnyOption()
+
+    def run(self) -> list[Any]:
+        inside = nodes.container()
+        if self.arguments:
+            inside += nodes.paragraph(text=self.arguments[0])
+        self.state.nested_parse(self.content, self.content_offset, inside)
+        return [inside]
+
+
+class _Silent(_Transparent):
+    """A directive whose content is for the program that builds the pages."""
+
+    def run(self) -> list[Any]:
+        return []

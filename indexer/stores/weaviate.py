@@ -1,0 +1,255 @@
+"""The store beyond one machine: the index in a Weaviate server, shared by all replicas."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from weaviate.classes.query import Filter
+from weaviate.collections.classes.filters import FilterReturn
+
+from indexer.documents import Audience, Chunk, Document, Passage
+from indexer.errors import StoreError
+from indexer.settings import StoreTable
+from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest, Vectors
+from indexer.stores.checks import check_document, check_request
+from indexer.stores.fusion import fuse
+from indexer.stores.stems import question_terms, whole_term
+from indexer.stores.weaviate_alias import WeaviateAlias
+from indexer.stores.weaviate_collections import WeaviateCollections
+from indexer.stores.weaviate_schema import Hit, Record, Revision, chunk_properties, chunk_row
+from indexer.stores.weaviate_server import RefusedByServer, WeaviateServer
+
+_MOST_SECONDS = 10.0
+
+
+class WeaviateStore:
+    """Documents, chunks, words, vectors and audiences in Weaviate; see the ``Store`` port.
+
+    Weaviate has no transaction over several objects, so one object decides: a document's record
+    names the version of its chunks that may be read and who may read them. A writer marks the
+    record unfinished, writes the new chunks, replaces the record, deletes the old chunks and only
+    then writes the digest. Guaranteed therefore, whatever fails between two steps:
+
+    - A search shows, of each document, the chunks of one version, written in full, that was
+      current while it searched; where it met another it searches again without that one.
+    - Nobody is shown what the record's audience does not admit; a new audience applies to all
+      chunks at the moment the record is replaced.
+    - A document is never lost: the old version is shown until the new one is complete.
+    - What is left behind by a failure is not shown, and the next sync removes it.
+
+    Not guaranteed: ``frequencies`` counts both versions of what is just being written; two
+    processes that write the SAME document at once may leave it empty until the next sync; with
+    the server's ASYNC_INDEXING new chunks are missing from the dense leg for some seconds.
+
+    The legs are asked one by one rather than by a hybrid query: that returns the fused score
+    alone, while a Passage also tells its cosine and its share of the lexical leg's best.
+    """
+
+    def __init__(
+        self,
+        table: StoreTable,
+        identity: str,
+        dimension: int,
+        *,
+        rebuild: bool = False,
+        seconds: float = 10.0,
+    ) -> None:
+        """``identity`` names embedder and chunker; a published index of another raises
+        StoreOutdated. With ``rebuild`` it is one that nobody searches before ``publish``.
+        ``seconds`` is what the server may take for one answer.
+        """
+        self._dimension = dimension
+        self._server = WeaviateServer(table, seconds)
+        try:
+            self._alias = WeaviateAlias(self._server, table, f"{identity} {dimension}")
+            self._alias.make() if rebuild else self._alias.open()
+        except StoreError:
+            self._server.close()
+            raise
+        self._collections = WeaviateCollections(self._server, self._alias.names)
+        self._writing = threading.Lock()
+        self._known: dict[str, tuple[int, float]] = {}
+        self._newest = 0
+
+    def documents(self, source: str | None = None) -> Mapping[str, IndexedDocument]:
+        with self._explained():
+            records = list(self._collections.all_records())
+        listed = (record.listed() for record in sorted(records, key=lambda one: one.id))
+        return {one.id: one for one in listed if source in (None, one.source)}
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        check_document(document, chunks, vectors, self._dimension)
+        parts = [chunk_properties(chunk, document.title) for chunk in chunks]
+        with self._explained(), self._writing:
+            known = self._collections.records([document.id]).get(document.id)
+            record = Record.of(document, len(chunks))
+            self._replace(known or record, record, list(zip(parts, vectors, strict=True)))
+
+    def set_audience(self, document_id: str, audience: Audience) -> None:
+        with self._explained(), self._writing:
+            known = self._collections.records([document_id]).get(document_id)
+            if known is None:
+                return
+            parts = self._collections.read_chunks(known)
+            # Chunks that are gone come back with the next sync, which knows no such digest.
+            digest = known.digest if len(parts) == known.chunks else ""
+            new = replace(known, audience=audience, digest=digest, chunks=len(parts))
+            self._replace(known, new, parts)
+
+    def delete(self, document_id: str) -> None:
+        with self._explained(), self._writing:
+            known = self._collections.records([document_id]).get(document_id)
+            if known is not None:
+                self._collections.write_record(replace(known, version=0, digest="", chunks=0))
+                self._collections.remove_chunks(document_id)
+                self._collections.remove_record(document_id)
+
+    def search(self, request: SearchRequest) -> list[Passage]:
+        check_request(request, self._dimension)
+        with self._explained():
+            return self._found(request)
+
+    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
+        readable = _readable_by(audience)
+        terms = {word: whole_term(word) for word in words}
+        with self._explained():
+            count = self._collections.count
+            containing = {
+                word: count(readable & _containing(term)) if term else 0
+                for word, term in terms.items()
+            }
+            return Frequencies(count(readable), containing)
+
+    def publish(self) -> None:
+        """Make this the index that is searched, at once: the last step of a rebuild."""
+        self._alias.publish()
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _replace(
+        self, old: Record, new: Record, parts: Sequence[tuple[dict[str, Any], object]]
+    ) -> None:
+        """Each step leaves something that is right to read and that the next sync completes."""
+        current = replace(new, version=self._next_version(old))
+        rows = [chunk_row(*part, current, number) for number, part in enumerate(parts)]
+        self._collections.write_record(replace(old, digest=""))
+        self._collections.write_chunks(rows)
+        self._collections.write_record(replace(current, digest=""))
+        self._collections.remove_chunks(current.id, before=current.version)
+        self._collections.write_record(current)
+
+    def _next_version(self, old: Record) -> int:
+        """Microseconds, used once; Weaviate takes numbers up to 2**53."""
+        now = time.time_ns() // 1000
+        self._newest = max(now, self._newest + 1, old.version + 1)
+        return self._newest
+
+    def _found(self, request: SearchRequest) -> list[Passage]:
+        """Search until what was left out is exactly what must not be read."""
+        left_out: frozenset[Revision] = frozenset()
+        met: set[Revision] = set()
+        deadline = time.monotonic() + _MOST_SECONDS
+        while time.monotonic() < deadline:
+            began = time.monotonic()
+            dense, lexical = self._legs(request, left_out)
+            revisions = {hit.revision for hit in (*dense, *lexical)}
+            met |= revisions
+            records = self._collections.records({document_id for document_id, _ in met})
+            stale = frozenset(
+                one for one in met if not _may_be_read(one, records, request.audience)
+            )
+            whole = all(self._current_since(one) <= began for one in revisions)
+            self._learn(records.values())
+            if stale == left_out and whole:
+                return _passages(request, dense, lexical, records)
+            left_out = stale
+        raise StoreError("The index changes faster than it can be read; ask again in a moment.")
+
+    def _legs(
+        self, request: SearchRequest, left_out: Iterable[Revision]
+    ) -> tuple[list[Hit], list[Hit]]:
+        condition = _readable_by(request.audience)
+        for document_id, version in sorted(left_out):
+            other_document = Filter.by_property("document_id").not_equal(document_id)
+            condition &= other_document | Filter.by_property("version").not_equal(version)
+        limit = request.candidates
+        terms = question_terms(request.text)
+        return (
+            self._collections.nearest(request.vector, limit, condition),
+            self._collections.matching(terms, request.vector, limit, condition) if terms else [],
+        )
+
+    def _current_since(self, revision: Revision) -> float:
+        """A moment at which this version was current; versions that were replaced never return."""
+        version, moment = self._known.get(revision[0], (0, math.inf))
+        return moment if version == revision[1] else math.inf
+
+    def _learn(self, records: Iterable[Record]) -> None:
+        now = time.monotonic()
+        for record in records:
+            if self._known.get(record.id, (0, 0.0))[0] != record.version:
+                self._known[record.id] = (record.version, now)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """An index that was rebuilt meanwhile is gone: say so instead of what the server says."""
+        try:
+            yield
+        except RefusedByServer:
+            self._alias.check_published()
+            raise
+
+
+def _readable_by(reader: Audience) -> FilterReturn:
+    return Filter.by_property("audience").contains_any(list(reader.sorted()))
+
+
+def _containing(term: str) -> FilterReturn:
+    in_context = Filter.by_property("context_words").equal(term)
+    return in_context | Filter.by_property("text_words").equal(term)
+
+
+def _may_be_read(revision: Revision, records: Mapping[str, Record], reader: Audience) -> bool:
+    record = records.get(revision[0])
+    return record is not None and record.version == revision[1] and record.audience.admits(reader)
+
+
+def _passages(
+    request: SearchRequest,
+    dense: Sequence[Hit],
+    lexical: Sequence[Hit],
+    records: Mapping[str, Record],
+) -> list[Passage]:
+    scores = fuse(
+        {hit.key: hit.similarity for hit in dense},
+        {hit.key: hit.score for hit in lexical},
+        request.dense_weight,
+    )
+    top = max((hit.score for hit in lexical), default=0.0) or 1.0
+    hits = {hit.key: hit for hit in (*dense, *lexical)}
+    passages = [
+        _passage(hit, records[hit.chunk.document_id], scores[hit.key], hit.score / top)
+        for hit in hits.values()
+    ]
+    passages.sort(key=lambda one: (-one.score, one.chunk.document_id, one.chunk.position))
+    return passages[: request.limit]
+
+
+def _passage(hit: Hit, record: Record, score: float, lexical: float) -> Passage:
+    return Passage(
+        chunk=hit.chunk,
+        title=record.title,
+        audience=record.audience,
+        score=score,
+        similarity=hit.similarity,
+        lexical=lexical,
+        url=record.url,
+        modified=record.modified_at(),
+    )

@@ -1,0 +1,177 @@
+"""What is asked of the two collections of one index; each call ends in time or in a StoreError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+from weaviate.classes.config import ConsistencyLevel
+from weaviate.classes.query import Filter, MetadataQuery
+from weaviate.collections import Collection
+from weaviate.collections.classes.filters import FilterReturn
+
+from indexer.errors import StoreError
+from indexer.stores.base import Vectors
+from indexer.stores.weaviate_schema import (
+    CHUNK_PROPERTIES,
+    VECTOR,
+    WORDS,
+    Hit,
+    Names,
+    Record,
+    Row,
+    chunk_uuid,
+    document_uuid,
+)
+from indexer.stores.weaviate_server import WeaviateServer
+
+Objects = Collection[dict[str, Any], None]
+
+Item = TypeVar("Item")
+
+_AT_ONCE = 200
+_MOST_DETAIL = 300
+
+
+class WeaviateCollections:
+    """Records and chunks of one index.
+
+    What is written is on every node that holds it before the call returns; so reading at one node
+    is enough, and a node that is away stops writers, not readers.
+    """
+
+    def __init__(self, server: WeaviateServer, names: Names) -> None:
+        self._call = server.call
+        documents: Objects = server.client.collections.use(names.documents)
+        chunks: Objects = server.client.collections.use(names.chunks)
+        self._documents = documents.with_consistency_level(ConsistencyLevel.ALL)
+        self._chunks = chunks.with_consistency_level(ConsistencyLevel.ALL)
+        self._read_documents = documents.with_consistency_level(ConsistencyLevel.ONE)
+        self._read_chunks = chunks.with_consistency_level(ConsistencyLevel.ONE)
+
+    def records(self, document_ids: Iterable[str]) -> dict[str, Record]:
+        """Of these documents, those that there are."""
+        found: dict[str, Record] = {}
+        fetch = self._read_documents.query.fetch_objects_by_ids
+        for part in _parts([document_uuid(one) for one in document_ids]):
+            page = self._call(partial(fetch, part, limit=len(part)))
+            records = [Record.read(each.properties) for each in page.objects]
+            found |= {record.id: record for record in records}
+        return found
+
+    def all_records(self) -> Iterator[Record]:
+        fetch = self._read_documents.query.fetch_objects
+        last: UUID | None = None
+        while True:
+            page = self._call(partial(fetch, limit=_AT_ONCE, after=last))
+            if not page.objects:
+                return
+            yield from (Record.read(each.properties) for each in page.objects)
+            last = page.objects[-1].uuid
+
+    def write_record(self, record: Record) -> None:
+        self._insert(self._documents, [record.written()])
+
+    def remove_record(self, document_id: str) -> None:
+        self._delete(self._documents, Filter.by_id().equal(document_uuid(document_id)))
+
+    def write_chunks(self, rows: Sequence[Row]) -> None:
+        for part in _parts(rows):
+            self._insert(self._chunks, part)
+
+    def read_chunks(self, record: Record) -> list[tuple[dict[str, Any], object]]:
+        """Properties and vector of each chunk of the current version, in order."""
+        uuids = [chunk_uuid(record.id, record.version, number) for number in range(record.chunks)]
+        found: dict[UUID, tuple[dict[str, Any], object]] = {}
+        fetch = self._read_chunks.query.fetch_objects_by_ids
+        for part in _parts(uuids):
+            page = self._call(partial(fetch, part, limit=len(part), include_vector=[VECTOR]))
+            found |= {one.uuid: (dict(one.properties), one.vector[VECTOR]) for one in page.objects}
+        return [found[one] for one in uuids if one in found]
+
+    def remove_chunks(self, document_id: str, *, before: int | None = None) -> None:
+        """Those of versions before one, or all of them."""
+        condition: FilterReturn = Filter.by_property("document_id").equal(document_id)
+        if before is not None:
+            condition = condition & Filter.by_property("version").less_than(before)
+        self._delete(self._chunks, condition)
+
+    def nearest(self, vector: Vectors, limit: int, condition: FilterReturn) -> list[Hit]:
+        """By cosine."""
+        found = self._call(
+            lambda: self._read_chunks.query.near_vector(
+                vector.tolist(),
+                limit=limit,
+                filters=condition,
+                target_vector=VECTOR,
+                include_vector=[VECTOR],
+                return_properties=CHUNK_PROPERTIES,
+            )
+        )
+        return [
+            Hit.read(each.uuid.int, each.properties, each.vector[VECTOR], vector, 0.0)
+            for each in found.objects
+        ]
+
+    def matching(
+        self, terms: Sequence[str], vector: Vectors, limit: int, condition: FilterReturn
+    ) -> list[Hit]:
+        """By BM25 over any of the terms; ``vector`` is the question's, for the similarity."""
+        found = self._call(
+            lambda: self._read_chunks.query.bm25(
+                " ".join(terms),
+                query_properties=list(WORDS),
+                limit=limit,
+                filters=condition,
+                include_vector=[VECTOR],
+                return_properties=CHUNK_PROPERTIES,
+                return_metadata=MetadataQuery(score=True),
+            )
+        )
+        return [
+            Hit.read(
+                each.uuid.int,
+                each.properties,
+                each.vector[VECTOR],
+                vector,
+                each.metadata.score or 0.0,
+            )
+            for each in found.objects
+        ]
+
+    def count(self, condition: FilterReturn) -> int:
+        """How many chunks fulfil a condition."""
+        counted = self._call(
+            lambda: self._read_chunks.aggregate.over_all(filters=condition, total_count=True)
+        )
+        return counted.total_count or 0
+
+    def _insert(self, collection: Objects, rows: Sequence[Row]) -> None:
+        result = self._call(lambda: collection.data.insert_many(rows))
+        if result.has_errors:
+            reasons = sorted({error.message for error in result.errors.values()})
+            raise StoreError(
+                f"Weaviate did not take {len(result.errors)} of {len(rows)} objects "
+                f"({'; '.join(reasons)[:_MOST_DETAIL]}); nothing of them is shown. "
+                "Correct the cause and run `lorebot-index sync` again."
+            )
+
+    def _delete(self, collection: Objects, condition: FilterReturn) -> None:
+        """All that match: the server ends each deletion at its limit, 10,000 by default."""
+        while True:
+            result = self._call(lambda: collection.data.delete_many(where=condition))
+            if result.matches == 0:
+                return
+            if result.failed or not result.successful:
+                raise StoreError(
+                    f"Weaviate did not delete {result.failed} of {result.matches} objects; check "
+                    "its log and run `lorebot-index sync` again."
+                )
+
+
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Small enough for one message."""
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]

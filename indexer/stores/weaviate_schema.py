@@ -1,0 +1,256 @@
+"""The index as two Weaviate collections: documents, one object each, and their chunks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from weaviate.classes.config import (
+    Configure,
+    DataType,
+    Property,
+    StopwordsPreset,
+    Tokenization,
+    VectorDistances,
+    VectorFilterStrategy,
+)
+from weaviate.classes.data import DataObject
+
+from indexer.documents import Audience, Chunk, Document
+from indexer.stores.base import IndexedDocument, Vectors
+from indexer.stores.stems import terms
+
+SCHEMA_VERSION = 1
+VECTOR = "default"
+WORDS = ("context_words^2", "text_words")
+CHUNK_PROPERTIES = ["document_id", "version", "position", "headers", "text"]
+_NAMESPACE = uuid.UUID("4c6f7265-626f-5474-8000-000000000000")
+
+Row = DataObject[dict[str, Any], None]
+Revision = tuple[str, int]
+"""A document's id and one of its versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The collections of one identity; the settings' name is an alias of the published one."""
+
+    documents: str
+    chunks: str
+
+    @classmethod
+    def of(cls, alias: str, identity: str) -> Names:
+        documents = f"{alias}_{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        return cls(documents, f"{documents}_chunks")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document as the index knows it: replacing this ONE object makes a version current.
+
+    ``version`` is that of the chunks that may be read, 0 for none. An empty ``digest`` says that
+    something is unfinished: no source has that digest, so the next sync writes the document again.
+    """
+
+    id: str
+    source: str
+    digest: str
+    title: str
+    url: str
+    modified: str
+    audience: Audience
+    chunks: int
+    version: int = 0
+
+    @classmethod
+    def of(cls, document: Document, chunks: int) -> Record:
+        modified = document.modified.isoformat() if document.modified else ""
+        return cls(
+            id=document.id,
+            source=document.source,
+            digest=document.digest,
+            title=document.title,
+            url=document.url,
+            modified=modified,
+            audience=document.audience,
+            chunks=chunks,
+        )
+
+    @classmethod
+    def read(cls, properties: Mapping[str, Any]) -> Record:
+        texts = {name: str(properties.get(name) or "") for name in _RECORD_TEXTS}
+        return cls(
+            id=str(properties["document_id"]),
+            audience=Audience.parse(properties["audience"]),
+            chunks=int(properties["chunks"]),
+            version=int(properties["version"]),
+            **texts,
+        )
+
+    def written(self) -> Row:
+        properties = {name: getattr(self, name) for name in (*_RECORD_TEXTS, "chunks", "version")}
+        properties |= {"document_id": self.id, "audience": list(self.audience.sorted())}
+        return DataObject(properties=properties, uuid=document_uuid(self.id))
+
+    def listed(self) -> IndexedDocument:
+        return IndexedDocument(self.id, self.source, self.digest, self.audience, self.chunks)
+
+    def modified_at(self) -> datetime | None:
+        return datetime.fromisoformat(self.modified) if self.modified else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a search found.
+
+    ``similarity`` is its cosine with the question, computed here because the server's may be that
+    of compressed vectors; ``score`` is the lexical leg's, 0 in the dense one.
+    """
+
+    key: int
+    chunk: Chunk
+    version: int
+    similarity: float
+    score: float
+
+    @classmethod
+    def read(
+        cls,
+        key: int,
+        properties: Mapping[str, Any],
+        vector: object,
+        question: Vectors,
+        score: float,
+    ) -> Hit:
+        chunk = Chunk(
+            str(properties["document_id"]),
+            int(properties["position"]),
+            str(properties.get("text") or ""),
+            tuple(properties.get("headers") or ()),
+        )
+        similarity = float(np.dot(np.asarray(vector, np.float32), question))
+        return cls(key, chunk, int(properties["version"]), similarity, score)
+
+    @property
+    def revision(self) -> Revision:
+        return self.chunk.document_id, self.version
+
+
+def document_uuid(document_id: str) -> uuid.UUID:
+    return uuid.uuid5(_NAMESPACE, document_id)
+
+
+def chunk_uuid(document_id: str, version: int, number: int) -> uuid.UUID:
+    """``number`` counts the chunks of one version from 0."""
+    return uuid.uuid5(_NAMESPACE, json.dumps([document_id, version, number]))
+
+
+def chunk_properties(chunk: Chunk, title: str) -> dict[str, Any]:
+    """All of a chunk that does not change with version and audience."""
+    return {
+        "document_id": chunk.document_id,
+        "position": chunk.position,
+        "headers": list(chunk.headers),
+        "text": chunk.text,
+        "context_words": " ".join(terms(chunk.context(title))),
+        "text_words": " ".join(terms(chunk.text)),
+    }
+
+
+def chunk_row(properties: Mapping[str, Any], vector: object, record: Record, number: int) -> Row:
+    """The chunk as it is written for this version and audience of its document."""
+    return DataObject(
+        properties={
+            **properties,
+            "version": record.version,
+            "audience": list(record.audience.sorted()),
+        },
+        uuid=chunk_uuid(record.id, record.version, number),
+        vector={VECTOR: np.asarray(vector, np.float32).tolist()},
+    )
+
+
+def documents_collection(names: Names, identity: str, factor: int) -> dict[str, Any]:
+    """Arguments that make the collection; its description is the index's identity."""
+    kept = [_kept(name) for name in _RECORD_TEXTS]
+    return {
+        "name": names.documents,
+        "description": identity,
+        "properties": [_exact("document_id"), _readers(), *kept, _kept_number("chunks"), _number()],
+        "vector_config": Configure.Vectors.self_provided(),
+        "replication_config": Configure.replication(factor=factor),
+    }
+
+
+def chunks_collection(names: Names, identity: str, factor: int) -> dict[str, Any]:
+    """Arguments that make the collection: words are searched as they are, stemmed by us."""
+    nearest = Configure.VectorIndex.hnsw(
+        distance_metric=VectorDistances.COSINE,
+        filter_strategy=VectorFilterStrategy.ACORN,
+        quantizer=Configure.VectorIndex.Quantizer.rq(),
+    )
+    return {
+        "name": names.chunks,
+        "description": identity,
+        "properties": [
+            _exact("document_id"),
+            _readers(),
+            _number(),
+            _kept_number("position"),
+            _kept("headers", DataType.TEXT_ARRAY),
+            _kept("text"),
+            _words("context_words"),
+            _words("text_words"),
+        ],
+        "vector_config": Configure.Vectors.self_provided(vector_index_config=nearest),
+        "inverted_index_config": Configure.inverted_index(stopwords_preset=StopwordsPreset.NONE),
+        "replication_config": Configure.replication(factor=factor),
+    }
+
+
+_RECORD_TEXTS = ("source", "digest", "title", "url", "modified")
+
+
+def _exact(name: str, kind: DataType = DataType.TEXT) -> Property:
+    """Compared whole: any other tokenisation would take ``eng`` for ``eng-all``."""
+    return Property(
+        name=name,
+        data_type=kind,
+        tokenization=Tokenization.FIELD,
+        index_filterable=True,
+        index_searchable=False,
+    )
+
+
+def _readers() -> Property:
+    return _exact("audience", DataType.TEXT_ARRAY)
+
+
+def _number() -> Property:
+    return Property(
+        name="version", data_type=DataType.INT, index_filterable=True, index_range_filters=True
+    )
+
+
+def _kept(name: str, kind: DataType = DataType.TEXT) -> Property:
+    return Property(name=name, data_type=kind, index_filterable=False, index_searchable=False)
+
+
+def _kept_number(name: str) -> Property:
+    return Property(name=name, data_type=DataType.INT, index_filterable=False)
+
+
+def _words(name: str) -> Property:
+    return Property(
+        name=name,
+        data_type=DataType.TEXT,
+        tokenization=Tokenization.WHITESPACE,
+        index_filterable=True,
+        index_searchable=True,
+    )
