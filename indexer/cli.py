@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
 from indexer.journal import Entry
 from indexer.library import Library, open_library, open_source, open_sources
+from indexer.ranking import Explanation
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
 from indexer.sources.base import Source
@@ -72,6 +74,20 @@ def sync(
 
 
 @app.command()
+def rebuild() -> None:
+    """Embed everything anew, beside the index that is searched, and swap the two at the end."""
+    settings = load(IndexSettings)
+    sources = open_sources(settings)
+    with open_library(settings) as library:
+        library.begin_rebuild()
+        plans = library.plan(sources, allow_shrink=True)
+        reports = [_apply(library, plan) for plan in plans]
+        library.finish(reports)
+        console.print(_report_table(reports))
+    _finish(plans)
+
+
+@app.command()
 def plan() -> None:
     """Say what a sync would do; the same as ``sync --dry-run``."""
     sync(folder=None, dry_run=True)
@@ -117,11 +133,13 @@ def search(
 ) -> None:
     """The best passages that this audience may read."""
     with open_library(_settings_of_an_index()) as library:
-        passages = library.retriever(Audience.parse(audience)).passages(text)
-    if not passages:
+        found = library.retriever(Audience.parse(audience)).explained(text)
+    if not found:
         console.print("Nothing that this audience may read was found.")
-    for number, passage in enumerate(passages, 1):
-        _print_passage(number, passage, explain)
+    for number, (passage, _) in enumerate(found, 1):
+        _print_passage(number, passage)
+    if found and explain:
+        console.print(_explanation_table(found))
 
 
 @app.command()
@@ -235,13 +253,28 @@ def _finish(plans: list[Plan]) -> None:
         raise typer.Exit(1)
 
 
-def _print_passage(number: int, passage: Passage, explain: bool) -> None:
+def _print_passage(number: int, passage: Passage) -> None:
     console.print(f"[bold]{number}. {escape(passage.context)}[/bold]  {escape(passage.url)}")
-    if explain:
-        console.print(
-            f"   score {passage.score:.3f}, similarity {passage.similarity:.3f}, "
-            f"words {passage.lexical:.3f}, for {', '.join(passage.audience.sorted())}, "
-            f"{escape(passage.chunk.id)}",
-            style="dim",
-        )
     console.print(escape(" ".join(passage.chunk.text.split())[:400]), style="none")
+
+
+_REASONS = ("words", "meaning", "fused", "rerank", "age", "twins", "readers")
+
+
+def _explanation_table(found: Sequence[tuple[Passage, Explanation]]) -> Table:
+    """Of words and meaning, the rank and what it rests on: share of the best score, cosine."""
+    table = Table("", Column("chunk", overflow="fold"), *_REASONS, box=SIMPLE, pad_edge=False)
+    for number, (passage, why) in enumerate(found, 1):
+        merged = "".join(f" +{position}" for position in why.merged[1:])
+        table.add_row(
+            str(number),
+            escape(passage.chunk.id) + merged,
+            f"#{why.lexical_rank} {why.lexical:.3f}" if why.lexical_rank else "–",
+            f"#{why.dense_rank or '–'} {why.similarity:.3f}",
+            f"{why.fused:.3f}",
+            "–" if why.reranked is None else f"{why.reranked:.3f}",
+            f"{why.freshness:+.4f}",
+            str(why.folded),
+            ", ".join(passage.audience.sorted()),
+        )
+    return table

@@ -109,11 +109,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk retrieved for one question.
+    """A chunk retrieved for one question, or up to three that stand side by side.
 
-    ``score`` is the fused score in 0..1 by which passages are ordered; ``similarity`` is the
-    cosine of question and chunk; ``lexical`` is the share of 0..1 of the lexical leg's best
-    score, 0 where that leg did not find it.
+    ``score`` in 0..1 is the fused or the reranker's one, by which passages are ordered but for
+    near-equal ones; ``similarity`` is the cosine of question and chunk; ``lexical`` is the share
+    of 0..1 of the lexical leg's best score, 0 where that leg did not find it.
     """
 
     chunk: Chunk

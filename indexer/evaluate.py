@@ -52,7 +52,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """``fused`` is what a reader gets; ``lexical`` and ``dense`` are its legs alone."""
+    """``fused`` is of both legs together; ``lexical`` and ``dense`` are the legs alone."""
 
     questions: int
     fused: Measures

@@ -11,6 +11,8 @@ from indexer.documents import Audience
 from indexer.embedding import LlamaCppEmbedding
 from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
 from indexer.journal import Journal
+from indexer.ranking import Freshness
+from indexer.reranking import CrossEncoder
 from indexer.retriever import AudienceRetriever
 from indexer.settings import AnySource, IndexSettings
 from indexer.settings import FilesSource as FilesTable
@@ -29,12 +31,14 @@ class Library:
 
     An index that another embedder, chunker or version built cannot be searched: ``store`` raises
     StoreOutdated until a sync has built a new one beside it and put that in its place at once.
-    An interrupted rebuild is continued by the next sync. Raises EmbedderError and StoreError.
+    An interrupted rebuild is continued by the next sync. Raises EmbedderError, RerankerError
+    and StoreError.
     """
 
     def __init__(self, settings: IndexSettings) -> None:
         table = settings.index
         self._settings = settings
+        self._reranker = CrossEncoder(table.reranker, table.threads) if table.reranker else None
         self.journal = Journal(settings.index_path.with_name("syncs.json"))
         self.embedding = LlamaCppEmbedding.find(table.embedder, settings.cache_dir, table.threads)
         self.chunker = Chunker(self.embedding.count_tokens, self.embedding.max_tokens)
@@ -69,6 +73,9 @@ class Library:
             limit=table.passages,
             candidates=table.candidates,
             dense_weight=table.dense_weight,
+            freshness=Freshness(table.freshness_weight, table.half_life_days),
+            merge_neighbours=table.merge_neighbours,
+            reranker=self._reranker,
         )
 
     def sync(
@@ -118,6 +125,12 @@ class Library:
         if not any(report.failure for report in reports):
             self.publish()
 
+    def begin_rebuild(self) -> None:
+        """Until ``finish``, everything is written into an index beside the one that is searched;
+        one that was begun earlier and interrupted is continued.
+        """
+        self._rebuilt = self._rebuilt or self._place.rebuild()
+
     def apply(self, plan: Plan, progress: Progress = syncing.no_progress) -> Report:
         """Carry out one plan; see ``sync.apply``."""
         return syncing.apply(plan, self._writable(), self.chunker, self.embedding, progress)
@@ -127,12 +140,15 @@ class Library:
         if self._rebuilt is not None:
             self._place.publish()
             self._rebuilt = None
-            self._store = self._place.open()
+            if isinstance(self._store, StoreOutdated):
+                self._store = self._place.open()
 
     def close(self) -> None:
         for store in (self._store, self._rebuilt):
             if store is not None and not isinstance(store, StoreOutdated):
                 store.close()
+        if self._reranker:
+            self._reranker.close()
         self.embedding.close()
 
     def __enter__(self) -> Self:
@@ -143,11 +159,12 @@ class Library:
 
     def _writable(self) -> Store:
         """The index, or the one that is being built beside it."""
-        if not isinstance(self._store, StoreOutdated):
-            return self._store
-        if self._rebuilt is None:
-            self._rebuilt = self._place.rebuild()
-        return self._rebuilt
+        if self._rebuilt is not None:
+            return self._rebuilt
+        if isinstance(self._store, StoreOutdated):
+            self.begin_rebuild()
+            return self._writable()
+        return self._store
 
 
 def open_library(settings: IndexSettings) -> Library:

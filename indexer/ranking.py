@@ -62,7 +62,8 @@ class Freshness:
             return 0.0
         known = modified if modified.tzinfo else modified.replace(tzinfo=UTC)
         days = max((now - known).total_seconds() / _DAY_SECONDS, 0.0)
-        return self.weight * (0.5 ** (days / self.half_life_days) - 0.5)
+        left: float = 0.5 ** (days / self.half_life_days)
+        return self.weight * (left - 0.5)
 
 
 def candidates(found: Sequence[Passage], leg: int) -> list[Candidate]:
@@ -133,8 +134,6 @@ def reranked(found: Sequence[Candidate], reranker: Reranker, question: str) -> l
     """The same candidates, scored and ordered by the reranker instead of the store."""
     texts = [f"{one.passage.context}\n{one.passage.chunk.text}" for one in found]
     return in_order(
-        Candidate(
-            replace(one.passage, score=score), replace(one.explanation, reranked=score)
-        )
+        Candidate(replace(one.passage, score=score), replace(one.explanation, reranked=score))
         for one, score in zip(found, reranker.scores(question, texts), strict=True)
     )

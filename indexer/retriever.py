@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
 from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from indexer.documents import Audience, Passage
 from indexer.embedding import LlamaCppEmbedding
 from indexer.neighbours import merged
+from indexer.nodes import node_of, unit_length
 from indexer.ranking import (
     Candidate,
     Explanation,
@@ -25,14 +25,15 @@ from indexer.ranking import (
 from indexer.reranking import Reranker
 from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
 
+_SLIGHT = Freshness()
+
 
 class AudienceRetriever(BaseRetriever):
     """Hybrid search for ONE reader: made for a question, with the audience of its answer.
 
     ``audience`` cannot be left out or changed later. ``candidates`` is what each leg of the search
     contributes and the most that is reranked; ``limit`` is how many passages are returned.
-    ``merge_share`` in 0..1 is the share of a passage's score from which a neighbouring chunk joins
-    it; None merges nothing. Raises EmbedderError, RerankerError and StoreError.
+    Raises EmbedderError, RerankerError and StoreError.
     """
 
     def __init__(
@@ -44,8 +45,8 @@ class AudienceRetriever(BaseRetriever):
         limit: int = 6,
         candidates: int = 30,
         dense_weight: float = 0.5,
-        freshness: Freshness | None = None,
-        merge_share: float | None = None,
+        freshness: Freshness = _SLIGHT,
+        merge_neighbours: bool = True,
         reranker: Reranker | None = None,
     ) -> None:
         super().__init__()
@@ -55,8 +56,8 @@ class AudienceRetriever(BaseRetriever):
         self._limit = limit
         self._candidates = candidates
         self._dense_weight = dense_weight
-        self._freshness = freshness or Freshness()
-        self._merge_share = merge_share
+        self._freshness = freshness
+        self._merge_neighbours = merge_neighbours
         self._reranker = reranker
 
     def passages(self, query: str, vector: Vectors | None = None) -> list[Passage]:
@@ -76,8 +77,8 @@ class AudienceRetriever(BaseRetriever):
         found = folded(found)[: self._candidates]
         if self._reranker is not None:
             found = reranked(found, self._reranker, query)
-        if self._merge_share is not None:
-            found = merged(found, self._merge_share)
+        if self._merge_neighbours:
+            found = merged(found)
         readable = [one for one in found if self._may_see(one.passage)]
         return [(one.passage, one.explanation) for one in readable[: self._limit]]
 
@@ -106,26 +107,9 @@ class AudienceRetriever(BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         given = query_bundle.embedding
-        vector = None if given is None else _unit(np.asarray(given, np.float32))
-        return [_node(passage) for passage in self.passages(query_bundle.query_str, vector)]
+        vector = None if given is None else unit_length(given)
+        passages = self.passages(query_bundle.query_str, vector)
+        return [NodeWithScore(node=node_of(one), score=one.score) for one in passages]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
-
-
-def _unit(vector: Vectors) -> Vectors:
-    unit: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return unit
-
-
-def _node(passage: Passage) -> NodeWithScore:
-    chunk = passage.chunk
-    metadata = {
-        "document_id": chunk.document_id,
-        "title": passage.title,
-        "headers": list(chunk.headers),
-        "url": passage.url,
-    }
-    return NodeWithScore(
-        node=TextNode(id_=chunk.id, text=chunk.text, metadata=metadata), score=passage.score
-    )

@@ -177,6 +177,13 @@ class IndexTable(Table):
     dense_weight: float = Field(default=0.5, ge=0, le=1)
     candidates: int = Field(default=30, ge=1, le=1000)
     passages: int = Field(default=6, ge=1, le=50)
+    merge_neighbours: bool = True
+    """Chunks that stand side by side and are about as relevant become one passage."""
+    freshness_weight: float = Field(default=0.02, ge=0, le=1)
+    """What age can make of a score in 0..1 at most; pages without a date neither gain nor lose."""
+    half_life_days: float = Field(default=730, gt=0)
+    reranker: Path | None = None
+    """A GGUF cross-encoder that scores the candidates again, for instance bge-reranker-v2-m3."""
     shrink_limit: float = Field(default=0.5, ge=0, le=1)
     """A source that loses more than this share of its documents at once keeps them, and asks."""
 

@@ -22,7 +22,7 @@ HOMES = {
     "dbos": ("bot/jobs.py",),
     "aiohttp": ("bot/workspace/",),
     "llama_cpp": ("bot/serving/", "indexer/pooling.py"),
-    "gguf": ("indexer/embedder_conversion.py", "indexer/reranking.py"),
+    "gguf": ("indexer/embedder_conversion.py",),
     "safetensors": ("indexer/embedder_conversion.py",),
     "weaviate": ("indexer/stores/",),
     "sqlite3": ("indexer/",),

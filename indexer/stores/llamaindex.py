@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     VectorStoreQuery,
@@ -16,8 +16,9 @@ from llama_index.core.vector_stores.types import (
 )
 from pydantic import PrivateAttr
 
-from indexer.documents import Audience, Chunk, Document, Passage
+from indexer.documents import Audience, Chunk, Document
 from indexer.errors import StoreError
+from indexer.nodes import node_of, unit_length
 from indexer.stores.base import SearchRequest, Store, Vectors
 
 _LEXICAL = {VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE}
@@ -39,7 +40,7 @@ class AudienceVectorStore(BasePydanticVectorStore):
     _audience: Audience = PrivateAttr()
 
     def __init__(self, store: Store, audience: Audience) -> None:
-        super().__init__()
+        super().__init__(stores_text=True)
         self._store = store
         self._audience = audience
 
@@ -86,7 +87,7 @@ class AudienceVectorStore(BasePydanticVectorStore):
         found = self._store.search(
             SearchRequest(
                 text=query.query_str or "",
-                vector=_unit(np.asarray(query.query_embedding, np.float32)),
+                vector=unit_length(query.query_embedding),
                 audience=self._audience,
                 limit=query.similarity_top_k,
                 candidates=max(_CANDIDATES, query.similarity_top_k),
@@ -95,7 +96,7 @@ class AudienceVectorStore(BasePydanticVectorStore):
         )
         passages = [passage for passage in found if passage.audience.admits(self._audience)]
         return VectorStoreQueryResult(
-            nodes=[_node(passage) for passage in passages],
+            nodes=[node_of(passage) for passage in passages],
             similarities=[passage.score for passage in passages],
             ids=[passage.chunk.id for passage in passages],
         )
@@ -133,20 +134,4 @@ def _chunk(document: Document, position: int, node: BaseNode) -> Chunk:
 
 
 def _vectors(nodes: Sequence[BaseNode]) -> Vectors:
-    return np.stack([_unit(np.asarray(node.get_embedding(), np.float32)) for node in nodes])
-
-
-def _unit(vector: Vectors) -> Vectors:
-    unit: Vectors = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return unit
-
-
-def _node(passage: Passage) -> TextNode:
-    metadata = {
-        "document_id": passage.chunk.document_id,
-        "title": passage.title,
-        "headers": list(passage.chunk.headers),
-        "url": passage.url,
-        "audience": list(passage.audience.sorted()),
-    }
-    return TextNode(id_=passage.chunk.id, text=passage.chunk.text, metadata=metadata)
+    return np.stack([unit_length(node.get_embedding()) for node in nodes])

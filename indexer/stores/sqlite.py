@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from indexer.documents import Audience, Chunk, Document, Passage
-from indexer.errors import StoreError
 from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest, Vectors
+from indexer.stores.checks import check_document, check_request
 from indexer.stores.fusion import fuse
 from indexer.stores.matrix import Matrix, View
 from indexer.stores.sqlite_file import SqliteFile
@@ -65,7 +65,7 @@ class SqliteStore:
         }
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        self._check(document, chunks, vectors)
+        check_document(document, chunks, vectors, self._dimension)
         with self._writing() as connection:
             connection.execute("DELETE FROM document WHERE id = ?", (document.id,))
             audience = _audience_number(connection, document.audience)
@@ -98,11 +98,7 @@ class SqliteStore:
             connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
 
     def search(self, request: SearchRequest) -> list[Passage]:
-        if request.vector.shape != (self._dimension,):
-            raise StoreError(
-                f"The question's vector has shape {request.vector.shape}, the index has "
-                f"{self._dimension} dimensions; use the embedder that built the index."
-            )
+        check_request(request, self._dimension)
         with self._seen_by(request.audience) as (connection, view):
             return self._found(connection, view, request)
 
@@ -163,18 +159,6 @@ class SqliteStore:
             self._generation(connection)
             yield connection
             connection.execute("UPDATE state SET generation = generation + 1")
-
-    def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """What would make a document unfindable is refused here, where its name is known."""
-        if len(vectors) != len(chunks) or vectors.shape[1:] != (self._dimension,):
-            raise StoreError(
-                f"{document.id}: {len(chunks)} chunks came with vectors of shape {vectors.shape}; "
-                f"the index needs ({len(chunks)}, {self._dimension})."
-            )
-        if not np.all(np.isfinite(vectors)):
-            raise StoreError(f"{document.id}: its vectors are not numbers; check the embedder.")
-        if any(chunk.document_id != document.id for chunk in chunks):
-            raise StoreError(f"{document.id} came with chunks of another document.")
 
 
 def _audience(principals: str) -> Audience:

@@ -43,9 +43,9 @@ class WeaviateStore:
     - A document is never lost: the old version is shown until the new one is complete.
     - What is left behind by a failure is not shown, and the next sync removes it.
 
-    Not guaranteed: ``frequencies`` counts both versions of what is just being written; two
-    processes that write the SAME document at once may leave it empty until the next sync; with
-    the server's ASYNC_INDEXING new chunks are missing from the dense leg for some seconds.
+    Not guaranteed: ``frequencies`` counts both versions of what is just being written. Two
+    processes that write the SAME document at once may leave it without chunks: syncs of one index
+    must not overlap. With the server's ASYNC_INDEXING the dense leg misses new chunks for a while.
 
     The legs are asked one by one rather than by a hybrid query: that returns the fused score
     alone, while a Passage also tells its cosine and its share of the lexical leg's best.
@@ -69,7 +69,7 @@ class WeaviateStore:
         try:
             self._alias = WeaviateAlias(self._server, table, f"{identity} {dimension}")
             self._alias.make() if rebuild else self._alias.open()
-        except StoreError:
+        except BaseException:
             self._server.close()
             raise
         self._collections = WeaviateCollections(self._server, self._alias.names)

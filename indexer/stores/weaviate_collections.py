@@ -63,7 +63,7 @@ class WeaviateCollections:
 
     def all_records(self) -> Iterator[Record]:
         fetch = self._read_documents.query.fetch_objects
-        last: UUID | None = None
+        last = UUID(int=0)
         while True:
             page = self._call(partial(fetch, limit=_AT_ONCE, after=last))
             if not page.objects:

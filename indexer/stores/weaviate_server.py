@@ -79,7 +79,7 @@ class WeaviateServer:
         self._client = _client(table, seconds)
         try:
             self.call(self._connect)
-        except StoreError:
+        except BaseException:
             self._client.close()
             raise
 

@@ -1,7 +1,9 @@
-"""all-MiniLM-L6-v2 in float32 with numpy alone: what the converted embedder must agree with."""
+"""BERT in float32 with numpy alone: what llama.cpp must agree with."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,31 +11,47 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 Array = NDArray[np.float32]
-_HEADS, _LAYERS = 12, 6
 _erf = np.vectorize(math.erf, otypes=[np.float32])
 
 
 class BertReference:
-    def __init__(self, model: Path) -> None:
-        self._weights: dict[str, Array] = load_file(model / "model.safetensors")
+    """The shape of all-MiniLM-L6-v2 unless another is given."""
+
+    def __init__(self, weights: Mapping[str, Array], heads: int = 12, layers: int = 6) -> None:
+        self._weights = weights
+        self._heads = heads
+        self._layers = layers
+
+    @classmethod
+    def load(cls, model: Path) -> BertReference:
+        return cls(load_file(model / "model.safetensors"))
 
     def embed(self, tokens: Sequence[int]) -> Array:
         """Mean of the last layer over all tokens, unit length."""
+        mean: Array = self.states(tokens).mean(0)
+        return mean / np.float32(np.linalg.norm(mean))
+
+    def rank(self, tokens: Sequence[int]) -> float:
+        """The logit of a head of one output over the first token."""
+        pooled = np.tanh(self._linear(self.states(tokens)[0], "classifier.dense"))
+        return float(self._linear(pooled, "classifier.out_proj")[0])
+
+    def states(self, tokens: Sequence[int]) -> Array:
+        """The last layer, one row a token."""
         x = (
             self._weights["embeddings.word_embeddings.weight"][list(tokens)]
             + self._weights["embeddings.position_embeddings.weight"][: len(tokens)]
             + self._weights["embeddings.token_type_embeddings.weight"][0]
         )
         x = self._norm(x, "embeddings.LayerNorm")
-        for layer in range(_LAYERS):
+        for layer in range(self._layers):
             x = self._layer(x, f"encoder.layer.{layer}")
-        mean: Array = x.mean(0)
-        return mean / np.float32(np.linalg.norm(mean))
+        return x
 
     def _layer(self, x: Array, name: str) -> Array:
         query, key, value = (
             self._linear(x, f"{name}.attention.self.{part}")
-            .reshape(len(x), _HEADS, -1)
+            .reshape(len(x), self._heads, -1)
             .transpose(1, 0, 2)
             for part in ("query", "key", "value")
         )

@@ -50,6 +50,7 @@ def test_a_folder_is_indexed_and_searched_without_settings(run, folder: Path) ->
     assert code == 0
     assert "1. Leave" in out
     assert "team-docs:leave.md#0" in out
+    assert "#1 1.000" in out
     assert "Pay" not in out
     _, out, _ = run("search", "pay", "--audience", "group:hr")
     assert "1. Pay" in out

@@ -2,12 +2,15 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
 
 from indexer import evaluate as evaluating
+from indexer.cli import main
 from indexer.documents import Audience, Chunk, Passage
+from indexer.embedding import LlamaCppEmbedding
 from indexer.errors import EvaluationError
 from indexer.evaluate import evaluate, ndcg, ranked, recall, reciprocal_rank
 from indexer.settings import IndexSettings, IndexTable
@@ -84,7 +87,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, cache_dir: Path) -> IndexSettings:
+def settings(tmp_path: Path, cache_dir: Path, embedding: LlamaCppEmbedding) -> IndexSettings:
     """The converted embedder is shared, the evaluation's index is not."""
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "models").symlink_to(cache_dir / "models")
@@ -154,8 +157,8 @@ class _LongDocuments:
 
 @pytest.mark.parametrize(("documents", "asked"), [(50, [30, 60, 120, 240]), (4, [30, 60, 120])])
 def test_chunks_are_fetched_until_enough_documents_are_ranked(
-    documents: int, asked: list[int], embedding
-) -> None:  # type: ignore[no-untyped-def]
+    documents: int, asked: list[int], embedding: LlamaCppEmbedding
+) -> None:
     store = _LongDocuments(documents)
     vector = embedding.embed(["soup"])[0]
     rankings = evaluating._rankings(store, "soup", vector, 10, IndexTable())  # type: ignore[arg-type]
@@ -192,3 +195,36 @@ def test_bytes_that_are_no_text_are_a_sentence(folder: Path, settings: IndexSett
     (folder / "queries.jsonl").write_bytes(b'{"_id": "q1", "text": "caf\xe9"}\n')
     with pytest.raises(EvaluationError, match="is not UTF-8"):
         evaluate(folder, settings)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, settings: IndexSettings, folder: Path):  # type: ignore[no-untyped-def]
+    """Runs ``lorebot-index evaluate`` beside the folder: its exit code."""
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("LOREBOT_CACHE_DIR", str(settings.cache_dir))
+
+    def command(*arguments: str) -> object:
+        monkeypatch.setattr(sys, "argv", ["lorebot-index", "evaluate", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
+
+    return command
+
+
+def test_the_command_prints_one_json_object(command, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    assert command("collection", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["mrr"] == printed["lexical"]["mrr"] == printed["dense"]["mrr"] == 1.0
+
+
+def test_the_command_prints_a_line_a_leg(command, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    assert command("collection") == 0
+    printed = capsys.readouterr().out
+    assert "2 questions" in printed
+    assert all(name in printed for name in ("lexical", "dense", "fused", "ndcg@10", "0.7500"))
+
+
+def test_the_command_says_what_is_wrong(command, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    assert command("elsewhere") == 1
+    assert "qrels/test.tsv" in capsys.readouterr().err

@@ -10,13 +10,15 @@ from indexer.documents import Audience
 from indexer.errors import (
     EmbedderError,
     IndexSettingsError,
+    RerankerError,
     SourceError,
     StoreOutdated,
     SyncCancelled,
 )
-from indexer.library import open_library
+from indexer.library import open_library, open_sources
 from indexer.settings import FilesSource, IndexSettings, IndexTable
 from indexer.sync import Progressed
+from tests.services.tiny_reranker import write_tiny_reranker
 
 PUBLIC = Audience.of("public")
 
@@ -99,6 +101,23 @@ def test_without_sources_there_is_nothing_to_sync(settings: IndexSettings) -> No
         pytest.raises(IndexSettingsError, match="nothing to index"),
     ):
         library.sync()
+
+
+def test_a_reranker_of_the_settings_is_used(settings: IndexSettings, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_tiny_reranker(path)
+    reranking = settings.model_copy(update={"index": IndexTable(reranker=path)})
+    with open_library(reranking) as library:
+        library.sync()
+        found = library.retriever(PUBLIC).explained("soup for lunch")
+    assert [passage.score for passage, _ in found] == [why.reranked for _, why in found]
+    assert len(found) == 2
+
+
+def test_a_reranker_that_is_missing_is_a_sentence(settings: IndexSettings) -> None:
+    table = IndexTable(reranker=Path("missing.gguf"))
+    with pytest.raises(RerankerError, match=r"missing\.gguf"):
+        open_library(settings.model_copy(update={"index": table}))
 
 
 def test_an_embedder_that_is_missing_is_a_sentence(settings: IndexSettings) -> None:
@@ -242,3 +261,17 @@ def test_a_damaged_journal_is_begun_anew(settings: IndexSettings) -> None:
         assert library.journal.read() == {}
         library.sync()
         assert list(library.journal.read()) == ["docs"]
+
+
+def test_a_rebuild_serves_the_old_index_until_the_new_one_is_whole(
+    settings: IndexSettings,
+) -> None:
+    with open_library(settings) as library:
+        library.sync()
+        library.begin_rebuild()
+        plans = library.plan(open_sources(settings))
+        assert [len(plan.added) for plan in plans] == [2]  # all of it, though nothing has changed
+        assert library.retriever(PUBLIC).passages("soup")[0].title == "Lunch"
+        library.finish([library.apply(plan) for plan in plans])
+        assert library.retriever(PUBLIC).passages("soup")[0].title == "Lunch"
+        assert library.sync()[0].unchanged == 2

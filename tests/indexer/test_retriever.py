@@ -1,7 +1,7 @@
 """The retriever serves one reader and no other."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -105,3 +105,50 @@ def test_the_limit_is_kept(store: SqliteStore, embedding: LlamaCppEmbedding) -> 
 def test_frequencies_are_the_readers(store: SqliteStore, embedding: LlamaCppEmbedding) -> None:
     counted = AudienceRetriever(store, embedding, PUBLIC).frequencies(["salaries", "soup"])
     assert (counted.chunks, counted.containing) == (2, {"salaries": 0, "soup": 1})
+
+
+def test_passages_are_explained(store: SqliteStore, embedding: LlamaCppEmbedding) -> None:
+    retriever = AudienceRetriever(store, embedding, PUBLIC)
+    question = "How long may a sabbatical be?"
+    (leave, why), (_, of_lunch) = retriever.explained(question)
+    assert [passage for passage, _ in retriever.explained(question)] == retriever.passages(question)
+    assert (why.lexical_rank, why.dense_rank, why.fused) == (1, 1, 1.0)
+    assert why.similarity == leave.similarity
+    assert (why.reranked, why.freshness, why.folded, why.merged) == (None, 0.0, 0, ())
+    assert (of_lunch.lexical_rank, of_lunch.dense_rank) == (None, 2)
+
+
+def test_neighbours_are_merged_unless_told_otherwise(
+    store: SqliteStore, embedding: LlamaCppEmbedding
+) -> None:
+    text = "\n\n".join(f"Sabbatical rule {i} of the sabbatical rules. " * 12 for i in range(2))
+    page = Document("d:long.md", "d", "Sabbatical", text, PUBLIC)
+    chunker = Chunker(embedding.count_tokens, embedding.max_tokens)
+    apply(Plan("d", added=(page,)), store, chunker, embedding)
+    apart = AudienceRetriever(store, embedding, PUBLIC, merge_neighbours=False)
+    assert len([p for p in apart.passages("sabbatical rules") if p.title == "Sabbatical"]) == 2
+    together = AudienceRetriever(store, embedding, PUBLIC)
+    (best, why), *_ = together.explained("sabbatical rules")
+    assert best.chunk.text.split() == text.split()
+    assert why.merged == (0, 1)
+
+
+def test_a_reranker_reads_only_what_its_reader_may_see(
+    store: SqliteStore, embedding: LlamaCppEmbedding
+) -> None:
+    class Backwards:
+        read: tuple[str, ...] = ()
+
+        def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+            self.read += tuple(texts)
+            return [number / 10 for number in range(len(texts))]
+
+    reranker = Backwards()
+    question = "How long may a sabbatical be?"
+    plain = AudienceRetriever(store, embedding, PUBLIC).passages(question)
+    found = AudienceRetriever(store, embedding, PUBLIC, reranker=reranker).passages(question)
+    assert [p.title for p in found] == [p.title for p in reversed(plain)]
+    assert reranker.read == (
+        "Leave › Sabbatical\nTake six weeks.",
+        "Lunch\nSoup is served at noon.",
+    )

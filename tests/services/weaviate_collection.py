@@ -80,7 +80,7 @@ class StoredCollection:
         for one in self.schema["properties"]:
             if one["dataType"][0].startswith("text"):
                 one.setdefault("tokenization", "word")
-                one.setdefault("indexSearchable", True)
+            one.setdefault("indexSearchable", one["dataType"][0].startswith("text"))
             one.setdefault("indexFilterable", True)
         for vector in self.schema["vectorConfig"].values():
             vector.setdefault("vectorIndexType", "hnsw")

@@ -40,7 +40,7 @@ def matching(
         name: float(weight or 1) for name, _, weight in (one.partition("^") for one in fields)
     }
     for name in weights:
-        if not collection.property(name).get("indexSearchable"):
+        if not collection.property(name)["indexSearchable"]:
             raise Refusal(f"property '{name}' is not searchable")
     index = _Index.of(collection, weights)
     asked = {term for name in weights for term in collection.words(name, text, asked=True)}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import ThreadingHTTPServer
-from typing import Self
+from typing import Self, TypeAlias
 
 import grpc
 from weaviate.proto.v1 import weaviate_pb2_grpc
@@ -20,7 +20,7 @@ from tests.services.weaviate_collection import Refusal, StoredCollection, Stored
 from tests.services.weaviate_grpc import WeaviateServicer
 from tests.services.weaviate_rest import handler
 
-Fault = grpc.StatusCode
+Fault: TypeAlias = grpc.StatusCode
 """The status of a gRPC answer; by HTTP every fault is a 503."""
 
 
@@ -64,7 +64,8 @@ class WeaviateStandIn:
         self.http_port = self._http.server_port
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
         self._grpc = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
-        weaviate_pb2_grpc.add_WeaviateServicer_to_server(WeaviateServicer(self), self._grpc)
+        add_servicer: Callable[..., None] = weaviate_pb2_grpc.add_WeaviateServicer_to_server
+        add_servicer(WeaviateServicer(self), self._grpc)
         self.grpc_port = self._grpc.add_insecure_port(f"127.0.0.1:{self.grpc_port}")
         self._grpc.start()
 

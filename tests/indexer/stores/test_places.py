@@ -1,0 +1,94 @@
+"""An index that another embedder built is replaced at once, whichever store keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import IndexSettingsError, StoreOutdated
+from indexer.settings import IndexSettings, StoreTable, load
+from indexer.stores.places import Place, place_of
+from indexer.stores.sqlite import SqliteStore
+from indexer.stores.weaviate import WeaviateStore
+from tests.contracts.conftest import DIMENSION
+from tests.contracts.test_store import found_texts, put
+
+Places = Callable[[str], Place]
+
+
+@pytest.fixture(params=["sqlite", "weaviate"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+    """Of each identity, in the same settings."""
+    table = StoreTable()
+    if request.param == "weaviate":
+        table = request.getfixturevalue("table")
+    settings = IndexSettings(data_dir=tmp_path, store=table)
+    return lambda identity: place_of(settings, identity, DIMENSION)
+
+
+def test_the_settings_say_which_store(tmp_path: Path, table: StoreTable) -> None:
+    for given, expected in ((StoreTable(), SqliteStore), (table, WeaviateStore)):
+        settings = IndexSettings(data_dir=tmp_path, store=given)
+        with closing(place_of(settings, "old", DIMENSION).open()) as store:
+            assert isinstance(store, expected)
+
+
+def test_a_rebuilt_index_takes_the_place_of_the_outdated_one(places: Places) -> None:
+    with closing(places("old").open()) as old:
+        put(old, "one", "old")
+    new = places("new")
+    with pytest.raises(StoreOutdated):
+        new.open()
+    with closing(new.rebuild()) as rebuilt:
+        put(rebuilt, "one", "new")
+    with pytest.raises(StoreOutdated):
+        new.open()
+    with closing(new.rebuild()) as rebuilt:
+        assert found_texts(rebuilt) == ["new"]
+        new.publish()
+    with closing(new.open()) as store:
+        assert found_texts(store) == ["new"]
+    with pytest.raises(StoreOutdated):
+        places("old").open()
+
+
+def test_publishing_without_a_rebuild_changes_nothing(places: Places) -> None:
+    place = places("old")
+    with closing(place.open()) as store:
+        put(store, "one", "text")
+        place.publish()
+        assert found_texts(store) == ["text"]
+
+
+class TestSettings:
+    def test_weaviate_is_set_in_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LOREBOT_STORE_KIND", "weaviate")
+        monkeypatch.setenv("LOREBOT_STORE_URL", "https://weaviate.example.org")
+        monkeypatch.setenv("LOREBOT_STORE_API_KEY", "never-printed")
+        settings = load(IndexSettings)
+        assert settings.store.api_key is not None
+        assert settings.store.api_key.get_secret_value() == "never-printed"
+        assert "never-printed" not in repr(settings)
+        assert settings.store.grpc_address == "weaviate.example.org:50051"
+        assert settings.index_address == "Lorebot at https://weaviate.example.org"
+
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [
+            ({"kind": "weaviate"}, "name the server"),
+            ({"kind": "sqlite", "url": "http://one:8080"}, "`url` is for"),
+            ({"kind": "weaviate", "url": "one:8080"}, "url"),
+            ({"kind": "weaviate", "url": "http://one:8080/path"}, "url"),
+            ({"kind": "weaviate", "url": "http://key@one:8080"}, "url"),
+            ({"kind": "weaviate", "url": "http://one", "collection": "lower"}, "collection"),
+            ({"kind": "weaviate", "url": "http://one", "replication_factor": 0}, "replication"),
+            ({"kind": "weaviate", "url": "http://one", "grpc_port": 70000}, "grpc_port"),
+            ({"kind": "elsewhere"}, "kind"),
+        ],
+    )
+    def test_mistakes_are_named(self, given: dict[str, object], problem: str) -> None:
+        with pytest.raises(IndexSettingsError, match=problem):
+            load(IndexSettings, store=given)
