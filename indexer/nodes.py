@@ -10,14 +10,13 @@ from indexer.stores.base import Vectors
 
 
 def node_of(passage: Passage) -> TextNode:
-    """The passage's chunk, with what a citation needs in its metadata."""
+    """The passage's chunk with what a citation needs; who may read it is nobody else's business."""
     chunk = passage.chunk
     metadata = {
         "document_id": chunk.document_id,
         "title": passage.title,
         "headers": list(chunk.headers),
         "url": passage.url,
-        "audience": list(passage.audience.sorted()),
     }
     return TextNode(id_=chunk.id, text=chunk.text, metadata=metadata)
 
