@@ -90,7 +90,10 @@ class Careless(SqliteStore):
         self._store = store
 
     def search(self, request: SearchRequest) -> list[Passage]:
-        return self._store.search(replace(request, audience=Audience.of(*PRINCIPALS)))
+        # Every chunk there is, or those of others would crowd out the reader's own.
+        return self._store.search(
+            replace(request, audience=Audience.of(*PRINCIPALS), candidates=100, limit=100)
+        )
 
     def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
         return self._store.frequencies(words, audience)
