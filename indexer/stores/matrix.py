@@ -52,24 +52,34 @@ class Snapshot:
         """The rows of these audiences; no others can be reached through the result."""
         admits = np.isin(self.audiences[self.run_starts], np.fromiter(audiences, np.int64))
         ends = np.append(self.run_starts[1:], len(self.audiences))
-        return View(self, tuple(zip(self.run_starts[admits], ends[admits], strict=True)))
+        runs = tuple(zip(self.run_starts[admits], ends[admits], strict=True))
+        rows = np.concatenate([np.arange(start, end) for start, end in runs] or [_NO_ROWS])
+        mask = np.zeros(self.chunks.max(initial=0) + 1, np.bool_)
+        mask[self.chunks[rows]] = True
+        return View(self, runs, rows, mask.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A snapshot as one reader may see it: ``runs`` are its stretches of rows, start and end."""
+    """A snapshot as one reader may see it.
+
+    ``runs`` are its stretches of ``rows``, start and end; ``mask`` has a 1 at the number of every
+    chunk that may be seen, 0 at all others.
+    """
 
     snapshot: Snapshot
     runs: tuple[tuple[int, int], ...]
+    rows: Numbers
+    mask: bytes
 
     @property
     def size(self) -> int:
         """How many chunks may be seen."""
-        return sum(int(end - start) for start, end in self.runs)
+        return len(self.rows)
 
     def nearest(self, vector: Vectors, count: int) -> dict[int, float]:
         """The ``count`` chunks most similar to ``vector``; other readers' are not compared."""
-        rows = self._rows()
+        rows = self.rows
         scores = self._scores(vector, rows)
         if len(rows) > count:
             best = np.argpartition(-scores, count)[:count]
@@ -78,19 +88,10 @@ class View:
         order = np.lexsort((chunks, -scores))
         return dict(zip(chunks[order].tolist(), scores[order].tolist(), strict=True))
 
-    def mask(self) -> bytes:
-        """1 at the number of every chunk that may be seen, 0 at all others."""
-        mask = np.zeros(self.snapshot.chunks.max(initial=0) + 1, np.bool_)
-        mask[self.snapshot.chunks[self._rows()]] = True
-        return mask.tobytes()
-
     def similarities(self, vector: Vectors, chunks: Iterable[int]) -> dict[int, float]:
         rows = np.flatnonzero(np.isin(self.snapshot.chunks, np.fromiter(chunks, np.int64)))
         scores = _similarity(self.snapshot.vectors[rows], vector)
         return dict(zip(self.snapshot.chunks[rows].tolist(), scores.tolist(), strict=True))
-
-    def _rows(self) -> Numbers:
-        return np.concatenate([np.arange(start, end) for start, end in self.runs] or [_NO_ROWS])
 
     def _scores(self, vector: Vectors, rows: Numbers) -> Vectors:
         vectors = self.snapshot.vectors

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from indexer.documents import Audience, Chunk, Document, Passage
 from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest, Vectors
 from indexer.stores.checks import check_document, check_request
 from indexer.stores.fusion import fuse
-from indexer.stores.matrix import Matrix, View
+from indexer.stores.matrix import Matrix, Snapshot, View
 from indexer.stores.sqlite_file import SqliteFile
 from indexer.stores.terms import match_expression, phrase
 
@@ -34,6 +36,8 @@ JOIN audience ON audience.number = document.audience
 WHERE chunk.number IN (SELECT value FROM json_each(?))
 """
 
+_MOST_VIEWS = 64
+
 
 class SqliteStore:
     """Documents, chunks, words, vectors and audiences in one file; see the ``Store`` port.
@@ -46,6 +50,7 @@ class SqliteStore:
         self._file = SqliteFile(path, identity)
         self._dimension = dimension
         self._matrix = Matrix(dimension)
+        self._views = _Views()
 
     @property
     def path(self) -> Path:
@@ -121,8 +126,8 @@ class SqliteStore:
                 snapshot = self._matrix.at(connection, self._generation(connection))
                 # Another thread has read a later commit: look again rather than mix two moments.
                 if snapshot is not None:
-                    view = snapshot.admitting(_admitted(connection, reader))
-                    connection.create_function("admitted", 1, view.mask().__getitem__)
+                    view = self._views.of(snapshot, reader, connection)
+                    connection.create_function("admitted", 1, view.mask.__getitem__)
                     yield connection, view
                     return
 
@@ -161,7 +166,9 @@ class SqliteStore:
             connection.execute("UPDATE state SET generation = generation + 1")
 
 
+@lru_cache(maxsize=65_536)
 def _audience(principals: str) -> Audience:
+    """The same words always mean the same readers, so a change of readers is another key."""
     return Audience(frozenset(json.loads(principals)))
 
 
@@ -174,12 +181,35 @@ def _audience_number(connection: sqlite3.Connection, audience: Audience) -> int:
     return int(number)
 
 
+class _Views:
+    """What readers may see of the newest snapshot.
+
+    The key is the reader's whole audience, and every commit, also one that changes only an
+    audience, makes a new snapshot, with which all views are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._known: dict[Audience, View] = {}
+
+    def of(self, snapshot: Snapshot, reader: Audience, connection: sqlite3.Connection) -> View:
+        with self._lock:
+            if self._snapshot is not snapshot or len(self._known) >= _MOST_VIEWS:
+                self._snapshot, self._known = snapshot, {}
+            known = self._known
+        view = known.get(reader)
+        if view is None:
+            view = known[reader] = snapshot.admitting(_admitted(connection, reader))
+        return view
+
+
 def _admitted(connection: sqlite3.Connection, reader: Audience) -> list[int]:
     """The numbers of all audiences that this reader belongs to."""
     return [
         number
         for number, principals in connection.execute("SELECT number, principals FROM audience")
-        if not reader.principals.isdisjoint(json.loads(principals))
+        if _audience(principals).admits(reader)
     ]
 
 
