@@ -24,7 +24,7 @@ tests: $(VENV)/.development
 
 bench: $(VENV)/.development
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=x runs tests/benchmarks/x.py"; exit 2; }
-	$(BIN)/python -m tests.benchmarks.$(NAME)
+	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
 setup: $(VENV)/.development
 

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bot.records.database import Database
+from indexer.embedder_file import DEFAULT_EMBEDDER
+from indexer.embedding import LlamaCppEmbedding
 from tests.services.tiny_model import tiny_model
 
 __all__ = ["tiny_model"]
@@ -26,6 +28,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def cache_dir(pytestconfig: pytest.Config) -> Path:
     """Where the embedder is converted to once, kept between runs."""
     return Path(pytestconfig.cache.mkdir("lorebot"))
+
+
+@pytest.fixture(scope="session")
+def embedding(cache_dir: Path) -> Iterator[LlamaCppEmbedding]:
+    """The real embedder, opened once; everything that needs vectors uses it."""
+    embedding = LlamaCppEmbedding.find(DEFAULT_EMBEDDER, cache_dir, threads=2)
+    yield embedding
+    embedding.close()
 
 
 @pytest.fixture

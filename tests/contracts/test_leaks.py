@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from indexer.documents import Audience, Chunk, Document, Passage
 from indexer.embedding import LlamaCppEmbedding
 from indexer.reranking import CrossEncoder
 from indexer.retriever import AudienceRetriever
-from indexer.stores.base import Frequencies, SearchRequest, Vectors
-from indexer.stores.sqlite import SqliteStore
+from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
+from tests.contracts.conftest import OpenStore
 from tests.services.tiny_reranker import write_tiny_reranker
 
 DOCUMENTS, READERS, EXAMPLES = 8, 8, 60
@@ -83,11 +84,14 @@ def reranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrossEncoder]
         yield reranker
 
 
-class Careless(SqliteStore):
+class Careless:
     """A store that filters nothing: the retriever alone must keep its reader from the rest."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     def search(self, request: SearchRequest) -> list[Passage]:
         # Every chunk there is, or those of others would crowd out the reader's own.
@@ -105,7 +109,7 @@ def vector(text: str) -> Vectors:
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
-def put(store: SqliteStore, page: Page) -> None:
+def put(store: Store, page: Page) -> None:
     identifier = page.document.id
     chunks = [Chunk(identifier, i, text, ("Part",)) for i, text in enumerate(page.texts)]
     store.put(page.document, chunks, np.stack([vector(text) for text in page.texts]))
@@ -136,7 +140,7 @@ def words(*texts: str) -> set[str]:
 
 
 def test_in_ten_thousand_cases_nothing_leaks(
-    embedding: LlamaCppEmbedding, reranker: CrossEncoder
+    open_store: OpenStore, embedding: LlamaCppEmbedding, reranker: CrossEncoder
 ) -> None:
     """Random pages, twins and neighbours, whose audiences change after a store has read them: by
     its own hand and, as it were, by another process."""
@@ -159,8 +163,8 @@ def test_in_ten_thousand_cases_nothing_leaks(
         current = list(pages)
         with (
             tempfile.TemporaryDirectory() as folder,
-            closing(SqliteStore(Path(folder) / "index.sqlite", "x", 8)) as store,
-            closing(SqliteStore(Path(folder) / "index.sqlite", "x", 8)) as another,
+            closing(open_store(Path(folder))) as store,
+            closing(open_store(Path(folder))) as another,
         ):
             for page in current:
                 put(store, page)
