@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from bot.answering.cite import Numbering, marks, with_marks, without_marks
 from bot.answering.excerpts import sentences
-from bot.answering.words import content_words, identifiers, stem, stems
+from bot.answering.words import content_words, identifiers, stems
 from bot.domain import Citation, Question, Reflection
 from bot.prompts import NOTHING_FOUND, answer_messages
 from bot.serving.model import LanguageModel, Sampling
 from indexer.documents import Passage
+from indexer.stores.stems import stem
 
 _LIST_ITEM = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")
 _MARK_BEFORE_STOP = re.compile(r"\s*((?:\[[\d, ]+\]\s*)+)([.!?])(?=\s|$)")

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.answering.excerpts import Excerpt, excerpts
-from bot.answering.words import acronyms, codes, content_words, stem, stems, words
+from bot.answering.words import acronyms, codes, content_words, stems, words
 from indexer.documents import Passage
 from indexer.stores.base import Frequencies, Vectors
+from indexer.stores.stems import stem
 
 Embed = Callable[[Sequence[str]], Vectors]
 CountWords = Callable[[Sequence[str]], Frequencies]

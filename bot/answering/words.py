@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
-import snowballstemmer
+from indexer.stores.stems import stem
 
 _WORD = re.compile(r"[^\W_]+")
 _ACRONYM = re.compile(r"\b[A-Z]{2,6}\b")
@@ -30,13 +29,9 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def stem(word: str) -> str:
-    return _stem(word)
-
-
 def stems(text: str) -> frozenset[str]:
     """The stems of all words of a text."""
-    return frozenset(_stem(word) for word in words(text))
+    return frozenset(stem(word) for word in words(text))
 
 
 def content_words(text: str) -> tuple[str, ...]:
@@ -67,8 +62,3 @@ def acronyms(text: str) -> frozenset[str]:
         if not text.isupper()
         else frozenset()
     )
-
-
-@lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
-    return str(snowballstemmer.stemmer("porter").stemWord(word))

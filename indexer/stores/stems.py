@@ -20,7 +20,7 @@ def terms(text: str) -> list[str]:
     """Porter stems without accents, in order; ERR-42 gives ``err``, ``42`` and ``err_42``."""
     found: list[str] = []
     for written in _folded(text).split():
-        parts = [_stem(word[:_LONGEST_WORD]) for word in _WORD.findall(written)]
+        parts = [stem(word[:_LONGEST_WORD]) for word in _WORD.findall(written)]
         found += parts
         if 1 < len(parts) <= _MOST_PARTS:
             found.append("_".join(parts))
@@ -43,5 +43,6 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """The Porter stem of a lower-case word, as FTS5's porter tokenizer has it."""
     return str(snowballstemmer.stemmer("porter").stemWord(word))

@@ -12,7 +12,7 @@ import pytest
 
 from bot.demo import SAMPLE
 from bot.workspace import Workspace
-from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, replies
+from tests.scenarios.conftest import ALICE, BOT, HELP, Message, answer_to, replies
 
 MEALS = "How much may I spend on meals per day when I travel?"
 
@@ -46,18 +46,28 @@ def running(
             process.kill()
 
 
+def killed_between_placeholder_and_answer(
+    bot: "subprocess.Popen[bytes]", workspace: Workspace
+) -> tuple[str, Message]:
+    """The question's timestamp and the placeholder that the killed bot left behind."""
+    # Slack makes the bot wait before it may learn who asks: time enough to kill it.
+    workspace.faults.add("users.info", status=429, headers={"Retry-After": "30"})
+    ts = workspace.post(ALICE, HELP, f"{BOT} {MEALS}")
+    (placeholder,) = workspace.wait_for(lambda: replies(workspace, HELP, ts), timeout=30)
+    assert "45 EUR" not in placeholder["text"]
+    # Only when the bot asks who is asking has it kept the receipt of its placeholder.
+    workspace.wait_for(lambda: any(call.method == "users.info" for call in workspace.calls))
+    bot.send_signal(signal.SIGKILL)
+    workspace.wait_for(lambda: not workspace.bot_connected)
+    workspace.faults.clear()
+    return ts, placeholder
+
+
 def test_a_bot_killed_after_its_placeholder_answers_in_the_same_message(
     workspace: Workspace, environment: dict[str, str]
 ) -> None:
     with running(environment, workspace) as doomed:
-        # Slack makes the bot wait before it may learn who asks: time enough to kill it.
-        workspace.faults.add("users.info", status=429, headers={"Retry-After": "30"})
-        ts = workspace.post(ALICE, HELP, f"{BOT} {MEALS}")
-        (placeholder,) = workspace.wait_for(lambda: replies(workspace, HELP, ts), timeout=30)
-        assert "45 EUR" not in placeholder["text"]
-        doomed.send_signal(signal.SIGKILL)
-    workspace.wait_for(lambda: not workspace.bot_connected)
-    workspace.faults.clear()
+        ts, placeholder = killed_between_placeholder_and_answer(doomed, workspace)
     with running(environment, workspace):
         answer = answer_to(workspace, HELP, ts, timeout=60)
         assert answer["ts"] == placeholder["ts"]
@@ -70,12 +80,7 @@ def test_a_bot_killed_before_it_remembers_its_placeholder_finds_it_again(
 ) -> None:
     """Posted, but the process died before Slack's receipt was kept: found by its metadata."""
     with running(environment, workspace) as doomed:
-        workspace.faults.add("users.info", status=429, headers={"Retry-After": "30"})
-        ts = workspace.post(ALICE, HELP, f"{BOT} {MEALS}")
-        (placeholder,) = workspace.wait_for(lambda: replies(workspace, HELP, ts), timeout=30)
-        doomed.send_signal(signal.SIGKILL)
-    workspace.wait_for(lambda: not workspace.bot_connected)
-    workspace.faults.clear()
+        ts, placeholder = killed_between_placeholder_and_answer(doomed, workspace)
     _forget_the_receipt(Path(environment["LOREBOT_DATA_DIR"]))
     with running(environment, workspace):
         answer = answer_to(workspace, HELP, ts, timeout=60)
