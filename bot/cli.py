@@ -7,8 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -93,9 +93,13 @@ def run() -> None:
     """Serve Slack: bring the index up to date, connect, answer until stopped."""
     settings = bot_settings.load()
     check_slack(settings)
-    with _documents(settings, serving=True) as (library, _), open_slack_bot(settings, library):
+    with (
+        _until_stopped() as wait,
+        _documents(settings, serving=True) as (library, _),
+        open_slack_bot(settings, library),
+    ):
         typer.echo("Lorebot is connected to Slack. Press Ctrl-C to stop.", err=True)
-        _wait_for_signal()
+        wait()
 
 
 @app.command()
@@ -104,7 +108,7 @@ def demo(
 ) -> None:
     """Try everything without Slack: a sample handbook and a local workspace in the browser."""
     settings = bot_settings.load()
-    with ExitStack() as stack:
+    with _until_stopped() as wait, ExitStack() as stack:
         workspace = stack.enter_context(demo_workspace(port))
         settings = demo_settings(settings, workspace)
         library, _ = stack.enter_context(_documents(settings))
@@ -112,7 +116,7 @@ def demo(
         url = ask_first_question(workspace)
         typer.echo(f"\nLorebot has answered its first question. Open\n\n    {url}\n")
         typer.echo("and ask it more. Press Ctrl-C to stop.")
-        _wait_for_signal()
+        wait()
 
 
 def _settings_for_folder(settings: Settings, folder: Path) -> Settings:
@@ -170,12 +174,22 @@ def _progress_bar() -> Progress:
     )
 
 
-def _wait_for_signal() -> None:
-    """Until Ctrl-C or SIGTERM, both of which end the process in good order."""
-    stopped = threading.Event()
+@contextmanager
+def _until_stopped() -> Iterator[Callable[[], object]]:
+    """Gives what to wait with; Ctrl-C and SIGTERM end the block in good order, even at its start.
+
+    The handler raises instead of setting an event: the main thread may hold that event's lock.
+    """
+
+    def stop(_number: int, _frame: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
-    stopped.wait()
+        signal.signal(number, stop)
+    with suppress(KeyboardInterrupt):
+        yield threading.Event().wait
 
 
 if __name__ == "__main__":
