@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from bot.answering.pipeline import Pipeline
 from bot.jobs import Jobs
 from bot.records.answers import Answers
 from bot.records.database import Database
+from bot.records.registry import Registry
 from bot.records.votes import Votes
+from bot.serving.lending import FixedModels, Models
 from bot.serving.model import LanguageModel
+from bot.serving.serving_models import Load, ServingModels, open_version
 from bot.settings import ModelTable, Settings
 from indexer.errors import SourceError
 from indexer.library import Library, open_library
@@ -44,13 +48,41 @@ def open_synced_library(
 
 
 @contextmanager
-def open_pipeline(settings: Settings, library: Library) -> Iterator[Pipeline]:
-    """A pipeline with the configured language model, or quoting where none is configured."""
+def open_models(settings: Settings, database: Database | None = None) -> Iterator[Models]:
+    """The model that the settings pin, else whatever the registry lets serve, also none.
+
+    The registry is in the records; they are opened where no ``database`` is given, not created.
+    """
+    table = settings.model
     with ExitStack() as stack:
-        model = None
-        if settings.model.path:
-            model = stack.enter_context(closing(_load(settings.model, settings.model.path)))
-        yield Pipeline(library, model, answer_tokens=settings.model.answer_tokens)
+        models: Models
+        if table.path:
+            models = FixedModels(_load(table, table.path))
+        elif table.url:
+            models = FixedModels(_connect(table))
+        elif database or settings.has_records:
+            database = database or stack.enter_context(closing(Database(settings.records_url)))
+            registry = Registry(database, settings.models_dir)
+            models = ServingModels(registry, _opener(table))
+        else:
+            models = FixedModels(None)
+        stack.enter_context(closing(models))
+        yield models
+
+
+@contextmanager
+def open_pipeline(
+    settings: Settings, library: Library, database: Database | None = None
+) -> Iterator[Pipeline]:
+    """A pipeline with the serving language model, or quoting where there is none."""
+    with open_models(settings, database) as models:
+        yield Pipeline(
+            library,
+            models,
+            thresholds=settings.thresholds,
+            answer_tokens=settings.model.answer_tokens,
+            answer_seconds=settings.model.answer_seconds,
+        )
 
 
 def check_slack(settings: Settings) -> None:
@@ -66,8 +98,8 @@ def open_slack_bot(settings: Settings, library: Library) -> Iterator[None]:
     from bot.slack.app import SlackBot
 
     with ExitStack() as stack:
-        pipeline = stack.enter_context(open_pipeline(settings, library))
         database = stack.enter_context(closing(Database(settings.records_url)))
+        pipeline = stack.enter_context(open_pipeline(settings, library, database))
         jobs = Jobs(settings.jobs_url)
         stack.callback(jobs.close)
         bot = SlackBot(settings.slack, pipeline, Answers(database), Votes(database), jobs)
@@ -86,4 +118,25 @@ def _load(table: ModelTable, path: Path) -> LanguageModel:
         slots=table.slots,
         threads=table.threads,
         gpu_layers=table.gpu_layers,
+    )
+
+
+def _opener(table: ModelTable) -> Load:
+    return partial(
+        open_version,
+        context_tokens=table.context_tokens,
+        slots=table.slots,
+        threads=table.threads,
+        gpu_layers=table.gpu_layers,
+    )
+
+
+def _connect(table: ModelTable) -> LanguageModel:
+    from bot.serving.remote import RemoteModel
+
+    return RemoteModel.connect(
+        table.url,
+        model=table.name,
+        api_key=table.api_key.get_secret_value(),
+        context_tokens=table.context_tokens,
     )

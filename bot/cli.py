@@ -21,12 +21,14 @@ from bot.bootstrap import check_slack, open_pipeline, open_slack_bot, open_synce
 from bot.demo import SAMPLE, ask_first_question, demo_settings, demo_workspace
 from bot.domain import Question
 from bot.errors import BotSettingsError, LorebotError
+from bot.model_cli import app as model_app
+from bot.records_cli import app as records_app
 from bot.settings import Settings
 from bot.terminal import rendered
 from indexer.documents import PUBLIC, Audience
 from indexer.errors import IndexerError
 from indexer.library import Library
-from indexer.settings import FilesSource
+from indexer.settings import FilesSource, StoreTable
 from indexer.sources.base import Unreadable
 
 app = typer.Typer(
@@ -34,6 +36,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(model_app, name="model")
+app.add_typer(records_app)
 
 
 def main() -> None:
@@ -71,17 +75,18 @@ def ask(
     if not question.strip():
         raise BotSettingsError('The question is empty; write it in quotes: lorebot ask "…"')
     settings = bot_settings.load()
+    about = settings
     if docs is not None:
-        settings = _settings_for_folder(settings, docs)
+        about = _settings_for_folder(settings, docs)
     elif not settings.sources:
         typer.echo(
             "lorebot: answering from the sample handbook; name your documents with --docs FOLDER "
             "or add [[sources]] to lorebot.toml.",
             err=True,
         )
-        settings = _settings_for_folder(settings, SAMPLE)
+        about = _settings_for_folder(settings, SAMPLE)
     readers = Audience.of(PUBLIC, *(audience or ()))
-    with _documents(settings) as (library, unreadable):
+    with _documents(about) as (library, unreadable):
         with open_pipeline(settings, library) as pipeline:
             typer.echo(rendered(pipeline.answer(Question("terminal", question, readers))))
         if unreadable:
@@ -126,6 +131,7 @@ def _settings_for_folder(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "data_dir": settings.cache_dir / "folders" / name,
+            "store": StoreTable(),  # never the team's own index
             "sources": (FilesSource(name="docs", path=path, audience=(PUBLIC,)),),
         }
     )

@@ -61,14 +61,17 @@ class Ending(StrEnum):
     GENERATED = "generated"
     QUOTED = "quoted"
     NOT_FOUND = "not_found"
+    STOPPED = "stopped"
     SMALL_TALK = "small_talk"
 
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """One judgement: ``kind`` is retrieve, relevant, supported or useful; probability in 0..1.
+    """One judgement, a probability in 0..1.
 
-    ``subject`` says what was judged: a passage's chunk id, a sentence, or the question.
+    ``kind`` is evidence (without a model), retrieve, relevant, conflicting, supported or useful;
+    ``subject`` says what was judged: a chunk's id, two of them, a sentence, or nothing where the
+    whole question or answer is meant.
     """
 
     kind: str
@@ -99,7 +102,8 @@ class Answer:
     """What is posted and recorded. ``text`` is Markdown with ``[n]`` marks.
 
     ``passages`` are all that were judged, best first; ``nearest`` those offered when nothing
-    supports an answer; ``seconds`` maps each stage to its duration.
+    supports an answer; ``searched`` is the question as it was searched for, where a thread gave
+    it its meaning; ``seconds`` maps each stage to its duration.
     """
 
     question: Question
@@ -110,6 +114,7 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     nearest: tuple[Passage, ...] = ()
     reflections: tuple[Reflection, ...] = ()
+    searched: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -126,6 +131,40 @@ class Vote:
     voter: str
     thumb: Thumb
     cast_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Reason(StrEnum):
+    """What is the matter with an answer, as people say it."""
+
+    WRONG = "wrong"
+    NOT_FOUND = "not_found"
+    OUTDATED = "outdated"
+    INCOMPLETE = "incomplete"
+    NOT_FOR_ME = "not_for_me"
+
+
+class CorrectionKind(StrEnum):
+    """How a correction came about: given with a 👎, or as the reply of a person who was asked."""
+
+    CORRECTION = "correction"
+    ESCALATION = "escalation"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What one person says an answer should have been; a later one of theirs replaces it.
+
+    ``text`` is empty where only a ``reason`` was given. Without ``may_learn`` it is kept for
+    people to read, and no model ever learns from it.
+    """
+
+    answer_id: str
+    author: str
+    text: str = ""
+    reason: Reason | None = None
+    may_learn: bool = False
+    kind: CorrectionKind = CorrectionKind.CORRECTION
+    given_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def distinct_documents(passages: Sequence[Passage]) -> tuple[Passage, ...]:

@@ -4,7 +4,11 @@ LorebotError                 every message is a sentence that may be shown to a 
 ├── BotSettingsError         lorebot.toml or the environment is wrong
 ├── ModelError               the language model is missing, damaged or out of room
 │   ├── PromptTooLong        the prompt does not fit the model's context
-│   └── Cancelled            somebody stopped the generation
+│   ├── ModelBusy            too many requests wait already
+│   ├── ModelUnreachable     the remote server does not answer, or answers nonsense
+│   └── Cancelled            somebody stopped the request
+│       └── DeadlineExceeded its time was over
+├── RegistryError            no such model version, a damaged file, nothing to roll back to
 ├── RecordsError             the records cannot be opened, migrated or written
 ├── SlackError               Slack refuses the tokens or cannot be reached
 └── WorkspaceError           the local workspace cannot start (bot/workspace/errors.py)
@@ -29,8 +33,24 @@ class PromptTooLong(ModelError):
     """The prompt and the answer's room exceed the model's context."""
 
 
+class ModelBusy(ModelError):
+    """Too many requests wait for the model already."""
+
+
+class ModelUnreachable(ModelError):
+    """A remote model does not answer, or not what its protocol says."""
+
+
 class Cancelled(ModelError):
-    """The generation was stopped by its caller."""
+    """The request was stopped by its caller."""
+
+
+class DeadlineExceeded(Cancelled):
+    """The request was not finished in its time."""
+
+
+class RegistryError(LorebotError):
+    """A version of a model is unknown, damaged, or cannot be fetched."""
 
 
 class RecordsError(LorebotError):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from bot.answering.thresholds import Thresholds
 from bot.errors import BotSettingsError
 from indexer.errors import IndexSettingsError
 from indexer.settings import IndexSettings, Table
@@ -20,15 +22,32 @@ _VARIABLES_OF_OTHERS = ("LOREBOT_CONFIG", "LOREBOT_TEST_")
 
 
 class ModelTable(Table):
-    """``[model]``: the language model; without a path the bot answers by quoting."""
+    """``[model]``: the language model.
+
+    A ``path`` or a ``url`` pins it; without either the registry decides (``lorebot model use``),
+    and where that serves none the bot answers by quoting.
+    """
 
     path: Path | None = None
     """A GGUF file."""
+    url: str = ""
+    """An OpenAI-compatible server (llama-server, vLLM), such as http://127.0.0.1:8080/v1."""
+    api_key: SecretStr = SecretStr("")
+    name: str = ""
+    """Which of the server's models; empty means its only one."""
     context_tokens: int = Field(default=4096, ge=512)
     answer_tokens: int = Field(default=600, ge=16)
+    answer_seconds: float = Field(default=180.0, gt=0)
+    """After this the documents are quoted instead; what is supported until then is kept."""
     threads: int = Field(default=0, ge=0, description="0 means all cores")
     slots: int = Field(default=2, ge=1, le=64, description="answers written at the same time")
     gpu_layers: int = Field(default=0, ge=-1, description="-1 means all layers")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.path and self.url:
+            raise ValueError("path and url are both set: keep the one that shall serve")
+        return self
 
 
 class SlackTable(Table):
@@ -53,19 +72,34 @@ class Settings(IndexSettings):
     model_config = SettingsConfigDict(extra="forbid")
 
     model: ModelTable = ModelTable()
+    thresholds: Thresholds = Thresholds()
     slack: SlackTable = SlackTable()
     records: RecordsTable = RecordsTable()
 
     @property
     def records_url(self) -> str:
         given = self.records.url.get_secret_value()
-        return given or f"sqlite:///{self.data_dir.resolve() / 'records.sqlite'}"
+        return given or f"sqlite:///{self._records_path}"
+
+    @property
+    def has_records(self) -> bool:
+        """Whether the records have been created, or are a server's."""
+        return bool(self.records.url.get_secret_value()) or self._records_path.exists()
+
+    @property
+    def models_dir(self) -> Path:
+        """Where pulled and trained models lie."""
+        return self.data_dir.resolve() / "models"
 
     @property
     def jobs_url(self) -> str:
         """DBOS keeps its tables in a schema of their own beside the records on Postgres."""
         given = self.records.url.get_secret_value()
         return given or f"sqlite:///{self.data_dir.resolve() / 'jobs.sqlite'}"
+
+    @property
+    def _records_path(self) -> Path:
+        return self.data_dir.resolve() / "records.sqlite"
 
 
 def load(**given: object) -> Settings:

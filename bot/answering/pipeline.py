@@ -3,55 +3,29 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 from bot import prompts
-from bot.answering.generate import Draft, generate
-from bot.answering.judge import Evidence, EvidenceJudge
-from bot.answering.quote import QuoteLimits, quote
+from bot.answering.conversation import wants_documents
+from bot.answering.follow_up import standing_alone
+from bot.answering.judge import EvidenceJudge
+from bot.answering.languages import language_of
+from bot.answering.notes import Notes
+from bot.answering.reader import Reader
 from bot.answering.route import route
-from bot.domain import (
-    Answer,
-    Citation,
-    Ending,
-    Question,
-    Reflection,
-    Route,
-    Versions,
-    distinct_documents,
-)
-from bot.errors import ModelError
-from bot.serving.model import LanguageModel
-from indexer.documents import Passage
+from bot.answering.search import Found, Search
+from bot.answering.thresholds import Thresholds
+from bot.answering.written import Written, quoted, small_talk, stopped
+from bot.domain import Answer, Question, Route, Versions, distinct_documents
+from bot.errors import Cancelled, DeadlineExceeded, ModelError
+from bot.serving.lending import Models
+from bot.serving.model import Cancellation, LanguageModel
 from indexer.library import Library
 
 _log = logging.getLogger(__name__)
 
 Show = Callable[[str], None]
-
-_GREETING = (
-    "Hello! Ask me anything that your team's documents may answer, for instance "
-    "“How do I get access to …?” I answer with numbered sources."
-)
-_NOT_FOUND = "I could not find this in the documents that everyone here may read."
 _NEAREST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Every number that decides, in one table.
-
-    ``relevant``: probability from which a passage is shown to the language model. ``supported``:
-    share in 0..1 of a generated sentence's words that its citations must hold.
-    """
-
-    quote: QuoteLimits = field(default_factory=QuoteLimits)
-    relevant: float = 0.1
-    supported: float = 0.6
 
 
 class Pipeline:
@@ -60,118 +34,124 @@ class Pipeline:
     def __init__(
         self,
         library: Library,
-        model: LanguageModel | None = None,
+        models: Models,
         *,
         thresholds: Thresholds | None = None,
         answer_tokens: int = 600,
+        answer_seconds: float = 180.0,
     ) -> None:
         self._library = library
-        self._model = model
+        self._models = models
         self._judge = EvidenceJudge(library.embedding.embed)
         self._thresholds = thresholds or Thresholds()
         self._answer_tokens = answer_tokens
+        self._answer_seconds = answer_seconds
 
-    def answer(self, question: Question, show: Show = lambda text: None) -> Answer:
-        """Route, retrieve, judge, generate or quote, and cite.
+    def answer(
+        self,
+        question: Question,
+        show: Show = lambda text: None,
+        cancellation: Cancellation | None = None,
+    ) -> Answer:
+        """Answer for the readers that the question names, or say that nothing was found.
 
         ``show`` receives the answer so far while it is written: only text that is already
-        supported by its citations. Raises LorebotError or IndexerError.
+        supported by its citations. Where the model fails, or takes longer than it may, the
+        documents are quoted. Raises LorebotError or IndexerError.
         """
-        if route(question.text) is Route.SMALL_TALK:
-            return self._finish(question, _Written(_GREETING, Ending.SMALL_TALK))
+        cancellation = cancellation or Cancellation.after(self._answer_seconds)
+        with self._models.lease(
+            question_id=question.id, channel=question.channel, thread=question.thread
+        ) as model:
+            try:
+                return self._answered(question, model, show, cancellation)
+            except ModelError as error:
+                if isinstance(error, Cancelled) and not isinstance(error, DeadlineExceeded):
+                    written = stopped(language_of(question.text))
+                    return self._finish(question, model, written, Notes())
+                _log.warning("The language model failed; answering by quoting: %s", error)
+                return self._answered(question, None, show, cancellation)
 
-        watch = _Stopwatch()
-        with watch.measure("retrieve"):
-            retriever = self._library.retriever(question.audience)
-            passages = retriever.passages(question.text)
-        with watch.measure("judge"):
-            evidence = self._judge.judge(question.text, passages, retriever.frequencies)
-        with watch.measure("write"):
-            written = self._write(question, evidence, show)
-        return self._finish(
-            question,
-            written,
-            passages=tuple(passages),
-            nearest=() if written.citations else distinct_documents(passages)[:_NEAREST],
-            reflections=(*_relevance(evidence), *written.reflections),
-            seconds=watch.seconds,
+    def _answered(
+        self,
+        question: Question,
+        model: LanguageModel | None,
+        show: Show,
+        cancellation: Cancellation,
+    ) -> Answer:
+        """Route, retrieve, judge, generate, judge again, cite; without a model, quote."""
+        notes, language = Notes(), language_of(question.text)
+        with notes.measure("route"):
+            if self._route(question, model, notes, cancellation) is Route.SMALL_TALK:
+                return self._finish(question, model, small_talk(language), notes)
+        with notes.measure("condense"):
+            asked = standing_alone(question, model, cancellation)
+        with notes.measure("retrieve"):
+            search = Search(self._library, self._judge, asked)
+            found = search.by_question()
+        if model is None:
+            written = quoted(found, self._thresholds, language)
+            return self._finish(question, model, written, notes, asked, found)
+
+        reader = Reader(
+            model, asked, language, self._thresholds, self._answer_tokens, notes, cancellation
         )
+        hypothesis = search.may_hypothesise
+        if hypothesis and found.best < self._thresholds.hypothesis:
+            with notes.measure("hypothesis"):
+                found, hypothesis = search.by_hypothesis(found, model, cancellation), False
+        with notes.measure("judge"):
+            reading = reader.read(found)
+        if hypothesis and not (reading and reading.relevant):
+            with notes.measure("hypothesis"):
+                found = search.by_hypothesis(found, model, cancellation)
+            with notes.measure("judge"):
+                reading = reader.read(found)
+        with notes.measure("write"):
+            written = reader.write(reading, found, show)
+        return self._finish(question, model, written, notes, asked, found)
 
-    def _write(self, question: Question, evidence: Sequence[Evidence], show: Show) -> _Written:
-        """The model's words where they are supported, else the documents' own, else neither."""
-        draft = self._draft(question, evidence, show)
-        if draft and draft.text:
-            return _Written(draft.text, Ending.GENERATED, draft.citations, draft.reflections)
-        reflections = draft.reflections if draft else ()
-        if not (draft and draft.refused):
-            text, citations = quote(evidence, self._thresholds.quote)
-            if text:
-                return _Written(text, Ending.QUOTED, citations, reflections)
-        return _Written(_NOT_FOUND, Ending.NOT_FOUND, reflections=reflections)
+    def _route(
+        self,
+        question: Question,
+        model: LanguageModel | None,
+        notes: Notes,
+        cancellation: Cancellation,
+    ) -> Route:
+        """By features; the model is asked on doubt, and "retrieve" is right when it is unsure."""
+        certain = route(question.text)
+        if certain or model is None:
+            return certain or Route.RETRIEVE
+        probability = wants_documents(model, question, cancellation)
+        notes.reflect("retrieve", "", probability)
+        wanted = probability >= self._thresholds.retrieve
+        return Route.RETRIEVE if wanted else Route.SMALL_TALK
 
-    def _draft(self, question: Question, evidence: Sequence[Evidence], show: Show) -> Draft | None:
-        relevant = _passages_above(self._thresholds.relevant, evidence)
-        if self._model is None or not relevant:
-            return None
-        try:
-            return generate(
-                self._model,
-                question,
-                relevant,
-                answer_tokens=self._answer_tokens,
-                support=self._thresholds.supported,
-                show=show,
-            )
-        except ModelError:
-            _log.warning("The language model failed; answering by quoting.", exc_info=True)
-            return None
-
-    def _finish(self, question: Question, written: _Written, **found: Any) -> Answer:
-        identity = self._model.identity if self._model else None
-        versions = Versions(
-            prompt=prompts.VERSION,
-            model=f"{identity.name}@{identity.sha256[:12]}" if identity else "",
-            adapter=identity.adapter if identity else "",
-            embedder=self._library.embedding.identity,
-        )
+    def _finish(
+        self,
+        question: Question,
+        model: LanguageModel | None,
+        written: Written,
+        notes: Notes,
+        asked: Question | None = None,
+        found: Found | None = None,
+    ) -> Answer:
+        identity = model.identity if model else None
+        passages = found.passages if found else ()
         return Answer(
-            question, written.text, written.ending, versions, citations=written.citations, **found
+            question,
+            written.text,
+            written.ending,
+            Versions(
+                prompt=prompts.VERSION,
+                model=f"{identity.name}@{identity.sha256[:12]}" if identity else "",
+                adapter=identity.adapter if identity else "",
+                embedder=self._library.embedding.identity,
+            ),
+            citations=written.citations,
+            passages=passages,
+            nearest=() if written.citations else distinct_documents(passages)[:_NEAREST],
+            reflections=(*(found.reflections if found else ()), *notes.reflections),
+            searched=asked.text if asked and asked.text != question.text else "",
+            seconds=notes.seconds,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    text: str
-    ending: Ending
-    citations: tuple[Citation, ...] = ()
-    reflections: tuple[Reflection, ...] = ()
-
-
-def _passages_above(threshold: float, evidence: Sequence[Evidence]) -> list[Passage]:
-    """Passages with at least one excerpt that reaches the threshold, best first."""
-    found = {
-        e.excerpt.passage.chunk.id: e.excerpt.passage
-        for e in evidence
-        if e.probability >= threshold
-    }
-    return list(found.values())
-
-
-def _relevance(evidence: Sequence[Evidence]) -> tuple[Reflection, ...]:
-    """A passage is as relevant as its best excerpt."""
-    best: dict[str, float] = {}
-    for found in evidence:
-        chunk = found.excerpt.passage.chunk.id
-        best[chunk] = max(found.probability, best.get(chunk, 0.0))
-    return tuple(Reflection("relevant", chunk, probability) for chunk, probability in best.items())
-
-
-class _Stopwatch:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - start, 4)

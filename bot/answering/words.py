@@ -8,6 +8,7 @@ from indexer.stores.stems import stem
 
 _WORD = re.compile(r"[^\W_]+")
 _ACRONYM = re.compile(r"\b[A-Z]{2,6}\b")
+_QUOTED = re.compile(r"[\"“„«`].+[\"”“»`]")
 _IDENTIFIER = re.compile(r"\b(?=[\w.-]*\d)[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*\b")
 
 # Words that say how something is asked, not what about.
@@ -62,3 +63,8 @@ def acronyms(text: str) -> frozenset[str]:
         if not text.isupper()
         else frozenset()
     )
+
+
+def quotes(text: str) -> bool:
+    """Whether words are set in quotation marks or as code: they are meant to the letter."""
+    return bool(_QUOTED.search(text))

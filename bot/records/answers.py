@@ -120,6 +120,7 @@ def _row(answer: Answer) -> AnswerRow:
         model=answer.versions.model,
         adapter=answer.versions.adapter,
         embedder=answer.versions.embedder,
+        searched=answer.searched,
         seconds=answer.seconds,
         passages=[
             PassageRow(
@@ -183,5 +184,6 @@ def _answer(row: AnswerRow) -> Answer:
         passages=tuple(_passage(passage) for passage in row.passages),
         nearest=tuple(_passage(passage) for passage in row.passages if passage.nearest),
         reflections=tuple(Reflection(r.kind, r.subject, r.probability) for r in row.reflections),
+        searched=row.searched,
         seconds=row.seconds,
     )

@@ -88,6 +88,8 @@ class AnswerRow(Base):
     model: Mapped[str] = mapped_column(String(255))
     adapter: Mapped[str] = mapped_column(String(255))
     embedder: Mapped[str] = mapped_column(String(255))
+    searched: Mapped[str] = mapped_column(Text)
+    """The question as it was searched for, where that is not what was written; else empty."""
     seconds: Mapped[dict[str, Any]]
 
     question: Mapped[QuestionRow] = relationship(back_populates="answer")
@@ -99,6 +101,9 @@ class AnswerRow(Base):
     )
     votes: Mapped[list[VoteRow]] = relationship(
         order_by="VoteRow.cast_at", cascade="all, delete-orphan"
+    )
+    corrections: Mapped[list[CorrectionRow]] = relationship(
+        order_by="CorrectionRow.given_at", cascade="all, delete-orphan"
     )
 
 
@@ -153,3 +158,19 @@ class VoteRow(Base):
     voter: Mapped[str] = mapped_column(String(64), primary_key=True)
     thumb: Mapped[str] = mapped_column(String(8))
     cast_at: Mapped[datetime]
+
+
+class CorrectionRow(Base):
+    """What one person says an answer should have been; the key makes a second one replace it."""
+
+    __tablename__ = "corrections"
+
+    answer_id: Mapped[str] = mapped_column(
+        ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    author: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    may_learn: Mapped[bool]
+    given_at: Mapped[datetime]

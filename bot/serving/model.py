@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -39,20 +41,36 @@ class Sampling:
     min_p: float = 0.05
     seed: int = 0
     stop: tuple[str, ...] = ()
+    json_schema: str = ""
+    """A JSON schema, as JSON: the answer is a document of it unless ``max_tokens`` cuts it."""
 
 
 @dataclass(slots=True)
 class Cancellation:
-    """Set from any thread; the generation ends with ``Cancelled`` before its next token."""
+    """Set from any thread, or by time: the request ends before its next token.
 
+    It then raises ``Cancelled``, or ``DeadlineExceeded`` where ``deadline`` (time.monotonic, in
+    seconds) has passed.
+    """
+
+    deadline: float = math.inf
     _event: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def after(cls, seconds: float) -> Cancellation:
+        """One that ends the request when it is not finished in time."""
+        return cls(time.monotonic() + seconds)
 
     def cancel(self) -> None:
         self._event.set()
 
     @property
+    def expired(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    @property
     def cancelled(self) -> bool:
-        return self._event.is_set()
+        return self._event.is_set() or self.expired
 
 
 class LanguageModel(Protocol):
@@ -78,7 +96,8 @@ class LanguageModel(Protocol):
     ) -> Iterator[str]:
         """The answer piece by piece, each piece valid text.
 
-        Raises PromptTooLong before the first piece, Cancelled when stopped, ModelError otherwise.
+        Raises PromptTooLong before the first piece, Cancelled or DeadlineExceeded when stopped,
+        ModelError otherwise.
         """
         ...
 
@@ -87,6 +106,7 @@ class LanguageModel(Protocol):
         prefix: Sequence[Message],
         continuations: Sequence[str],
         options: Sequence[str],
+        cancellation: Cancellation | None = None,
     ) -> list[tuple[float, ...]]:
         """Probabilities of ``options`` as the next word of the assistant, a tuple a continuation.
 

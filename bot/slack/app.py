@@ -41,7 +41,8 @@ class SlackBot:
         # The receipt goes out only after a listener has kept its event: a crash before that
         # makes Slack send the event again.
         app = App(client=client, process_before_response=True)
-        questions = Questions(pipeline, answers, Audiences(client), Replies(client, answers), jobs)
+        replies = Replies(client, answers)
+        questions = Questions(client, pipeline, answers, Audiences(client), replies, jobs)
         questions.listen(app)
         feedback.listen(app, votes)
         self._handler = SocketModeHandler(app, settings.app_token.get_secret_value())

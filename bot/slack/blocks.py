@@ -65,7 +65,7 @@ def answered(answer_id: str, answer: Answer) -> Rendered:
     if answer.nearest:
         nearest = "\n".join(f"•  {_title(passage)}" for passage in answer.nearest)
         parts.append(_context(f"The nearest documents I have:\n{nearest}"))
-    if answer.ending is not Ending.SMALL_TALK:
+    if answer.ending not in (Ending.SMALL_TALK, Ending.STOPPED):
         parts.append(_feedback(answer_id))
     if origin := _origin(answer):
         parts.append(_context(origin))

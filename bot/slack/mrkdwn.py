@@ -13,7 +13,13 @@ _BARE = re.compile(r"<((?:https?|mailto):[^|>]+)>")
 _CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 _MARKDOWN_LINK = re.compile(r"!?\[([^\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
 _REFERENCE_LINK = re.compile(r"!?\[([^\]]+)\]\[[^\]]*\]")
-_URL = re.compile(r"(?i)\b(?:https?://|www\.|mailto:)[^\s<>`|]+")
+# addresses, mail addresses and bare domains: Slack makes links of them all
+_ADDRESS = re.compile(
+    r"(?i:\b(?:https?://|www\.|mailto:)[^\s<>`|]*[^\s<>`|.,;:!?)])"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|\b(?:[A-Za-z0-9][\w-]*\.)+(?:com|org|net|info|biz|dev|app|xyz|example|[a-z]{2})\b(?![\w(])"
+    r"(?:/[^\s<>`|]*)?"
+)
 
 
 def plain_question(text: str) -> str:
@@ -33,25 +39,30 @@ def safe_markdown(text: str) -> str:
     Links become their labels and bare addresses code, which Slack does not link: only citations
     are links. ``<`` and ``>`` are escaped, so that ``<!channel>`` pings nobody.
     """
-    parts = _CODE.split(text)
-    parts[::2] = [_URL.sub(r"`\g<0>`", _without_links(part)) for part in parts[::2]]
-    return _escape("".join(parts))
+    return _escape(_unlinked(text))
 
 
 def safe_mrkdwn(text: str) -> str:
-    """Model or document text for a mrkdwn field or a message's fallback text."""
-    return _escape(_without_links(text).replace("&", "&amp;"))
+    """Model or document text for a mrkdwn field or a message's fallback text; links as above."""
+    return _escape(_unlinked(text).replace("&", "&amp;"))
 
 
 def link(url: str, label: str) -> str:
     """A mrkdwn link to one of our own citations; just the label where there is nothing to open."""
-    label = safe_mrkdwn(label).replace("|", "¦")
+    label = _escape(_labels(label).replace("&", "&amp;")).replace("|", "¦")
     if not url.startswith(("https://", "http://")) or set(url) & set("<>| \n"):
         return f"*{label.replace('*', '')}*"
     return f"<{url}|{label}>"
 
 
-def _without_links(text: str) -> str:
+def _unlinked(text: str) -> str:
+    """Links as their labels, and addresses outside code as code."""
+    parts = _CODE.split(text)
+    parts[::2] = [_ADDRESS.sub(r"`\g<0>`", _labels(part)) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _labels(text: str) -> str:
     return _REFERENCE_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
 
 

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from slack_bolt import App
+from slack_sdk import WebClient
 
 from bot.answering.pipeline import Pipeline
 from bot.domain import Asked, Question
@@ -17,6 +18,7 @@ from bot.slack.audience import Audiences
 from bot.slack.calls import temporary
 from bot.slack.mrkdwn import plain_question
 from bot.slack.reply import Replies
+from bot.slack.thread import earlier_turns
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -30,12 +32,14 @@ class Questions:
 
     def __init__(
         self,
+        client: WebClient,
         pipeline: Pipeline,
         answers: Answers,
         audiences: Audiences,
         replies: Replies,
         jobs: Jobs,
     ) -> None:
+        self._client = client
         self._pipeline = pipeline
         self._answers = answers
         self._audiences = audiences
@@ -98,6 +102,7 @@ class Questions:
             asker=asked.asker,
             channel=asked.channel,
             thread=asked.thread,
+            history=earlier_turns(self._client, asked),
         )
         answer = self._pipeline.answer(question, self._replies.drafts(asked, ts))
         return self._answers.save(answer)

@@ -157,3 +157,16 @@ def test_with_a_model_the_answer_is_written_and_cited(workspace: Workspace) -> N
     message = ask(workspace, MEALS)
     assert "[1]" in message["text"]
     assert "Written by a language model" in visible(message)
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_follow_up_is_understood_from_its_thread(workspace: Workspace) -> None:
+    first = workspace.post(ALICE, HELP, f"{BOT} {MEALS}")
+    answer_to(workspace, HELP, first)
+    follow_up = workspace.post(ALICE, HELP, f"{BOT} and at home?", thread_ts=first)
+
+    def second_answer() -> list[Message]:
+        return [one for one in replies(workspace, HELP, first) if "30 EUR" in str(one["text"])]
+
+    assert workspace.wait_for(second_answer)
+    assert follow_up > first

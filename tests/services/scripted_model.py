@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bot.errors import Cancelled, ModelError
 from bot.serving.model import Cancellation, Message, ModelIdentity, Sampling
 
+Judge = Callable[[Sequence[Message], str], float]
+"""The probability of "Yes" to a probe, given the messages before it and the probe itself."""
+
+
+def certain(prefix: Sequence[Message], probe: str) -> float:
+    """Yes to everything, except that passages never contradict each other."""
+    return 0.0 if "contradict" in probe else 1.0
+
 
 class ScriptedModel:
-    """Streams one given answer in pieces of a few characters; remembers what it was shown."""
+    """Streams given texts in pieces of a few characters; remembers what it was shown.
 
-    def __init__(self, answer: str | ModelError, context_tokens: int = 4096) -> None:
+    ``answer`` is what it says to a question with passages, or how it finds that in the messages;
+    ``condensed`` and ``hypothesis`` are what it writes when asked for those instead.
+    """
+
+    def __init__(
+        self,
+        answer: str | ModelError | Callable[[Sequence[Message]], str],
+        context_tokens: int = 4096,
+        *,
+        judge: Judge = certain,
+        condensed: str = "",
+        hypothesis: str = "",
+    ) -> None:
         self._answer = answer
+        self._condensed = condensed
+        self._hypothesis = hypothesis
+        self._judge = judge
         self._context_tokens = context_tokens
         self.shown: list[Sequence[Message]] = []
+        self.probes: list[str] = []
 
     @property
     def identity(self) -> ModelIdentity:
@@ -34,17 +58,32 @@ class ScriptedModel:
         cancellation: Cancellation | None = None,
     ) -> Iterator[str]:
         self.shown.append(messages)
-        if isinstance(self._answer, ModelError):
-            raise self._answer
-        for start in range(0, len(self._answer), 5):
+        said = self._said(messages)
+        if isinstance(said, ModelError):
+            raise said
+        for start in range(0, len(said), 5):
             if cancellation and cancellation.cancelled:
                 raise Cancelled("The answer was stopped.")
-            yield self._answer[start : start + 5]
+            yield said[start : start + 5]
 
     def choose(
-        self, prefix: Sequence[Message], continuations: Sequence[str], options: Sequence[str]
+        self,
+        prefix: Sequence[Message],
+        continuations: Sequence[str],
+        options: Sequence[str],
+        cancellation: Cancellation | None = None,
     ) -> list[tuple[float, ...]]:
-        return [tuple(1 / len(options) for _ in options) for _ in continuations]
+        self.probes += continuations
+        judged = [self._judge(prefix, probe) for probe in continuations]
+        return [(yes, 1 - yes) for yes in judged]
 
     def close(self) -> None:
         pass
+
+    def _said(self, messages: Sequence[Message]) -> str | ModelError:
+        task = messages[0].content
+        if task.startswith("Rewrite the last question"):
+            return self._condensed
+        if task.startswith("Write the passage"):
+            return self._hypothesis
+        return self._answer(messages) if callable(self._answer) else self._answer

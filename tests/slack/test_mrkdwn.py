@@ -27,7 +27,7 @@ def test_what_slack_adds_to_a_question_is_undone(typed: str, plain: str) -> None
     [
         ("[click](https://evil.example.com) now", "click now"),
         ("![pixel](https://evil.example.com/p.png?q=secret)", "pixel"),
-        ("see https://wiki.example.com/a.", "see `https://wiki.example.com/a.`"),
+        ("see https://wiki.example.com/a.", "see `https://wiki.example.com/a`."),
         ("<!channel> <@U1> <https://evil.example.com|x>", None),
         ("`<b>` and ```\nif a < b:\n```", "`&lt;b&gt;` and ```\nif a &lt; b:\n```"),
         ("45 EUR [1]", "45 EUR [1]"),

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from bot.records import model_tables  # noqa: F401 - its tables belong to the metadata
 from bot.records.tables import Base
 
 context.configure(

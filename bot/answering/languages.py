@@ -1,0 +1,129 @@
+"""The asker's language: recognised, and what the bot itself says in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+_CERTAIN = 0.7
+_FOREIGN = "ar cs da el fi hu ja ko no ro ru sv tr uk zh".split()
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """``name`` in English, as a model is told, or empty; the rest is said to people."""
+
+    code: str
+    name: str
+    greeting: str
+    not_found: str
+    disagree: str
+    cut_short: str
+    stopped: str
+
+
+ENGLISH = Language(
+    "en",
+    "English",
+    "Hello! Ask me anything that your team's documents may answer, for instance "
+    "“How do I get access to …?” I answer with numbered sources.",
+    "I could not find this in the documents that everyone here may read.",
+    "These sources disagree:",
+    "(I ran out of time here.)",
+    "Stopped.",
+)
+_LANGUAGES = (
+    ENGLISH,
+    Language(
+        "de",
+        "German",
+        "Hallo! Frag mich alles, was in den Dokumenten eures Teams stehen könnte, zum Beispiel "
+        "„Wie bekomme ich Zugang zu …?“ Ich antworte mit nummerierten Quellen.",
+        "Das habe ich in den Dokumenten, die hier alle lesen dürfen, nicht gefunden.",
+        "Diese Quellen widersprechen sich:",
+        "(Hier war meine Zeit um.)",
+        "Angehalten.",
+    ),
+    Language(
+        "fr",
+        "French",
+        "Bonjour ! Posez-moi toute question à laquelle les documents de votre équipe peuvent "
+        "répondre, par exemple « Comment obtenir l'accès à … ? » Je réponds avec des sources "
+        "numérotées.",
+        "Je ne l'ai pas trouvé dans les documents que tout le monde ici peut lire.",
+        "Ces sources se contredisent :",
+        "(Le temps m'a manqué ici.)",
+        "Arrêté.",
+    ),
+    Language(
+        "es",
+        "Spanish",
+        "¡Hola! Pregúntame lo que puedan responder los documentos de tu equipo, por ejemplo "
+        "«¿Cómo consigo acceso a …?». Respondo con fuentes numeradas.",
+        "No lo he encontrado en los documentos que todos aquí pueden leer.",
+        "Estas fuentes se contradicen:",
+        "(Aquí se me acabó el tiempo.)",
+        "Detenido.",
+    ),
+    Language(
+        "it",
+        "Italian",
+        "Ciao! Chiedimi ciò a cui i documenti del tuo team possono rispondere, per esempio "
+        "«Come ottengo l'accesso a …?». Rispondo con fonti numerate.",
+        "Non l'ho trovato nei documenti che tutti qui possono leggere.",
+        "Queste fonti si contraddicono:",
+        "(Qui è finito il mio tempo.)",
+        "Interrotto.",
+    ),
+    Language(
+        "pt",
+        "Portuguese",
+        "Olá! Pergunte-me o que os documentos da sua equipe possam responder, por exemplo "
+        "“Como consigo acesso a …?”. Respondo com fontes numeradas.",
+        "Não encontrei isso nos documentos que todos aqui podem ler.",
+        "Estas fontes se contradizem:",
+        "(Aqui o meu tempo acabou.)",
+        "Parado.",
+    ),
+    Language(
+        "nl",
+        "Dutch",
+        "Hallo! Vraag me alles waarop de documenten van je team antwoord kunnen geven, "
+        "bijvoorbeeld “Hoe krijg ik toegang tot …?” Ik antwoord met genummerde bronnen.",
+        "Ik heb dit niet gevonden in de documenten die iedereen hier mag lezen.",
+        "Deze bronnen spreken elkaar tegen:",
+        "(Hier was mijn tijd om.)",
+        "Gestopt.",
+    ),
+    Language(
+        "pl",
+        "Polish",
+        "Cześć! Zapytaj mnie o wszystko, na co mogą odpowiedzieć dokumenty zespołu, na przykład "
+        "„Jak uzyskać dostęp do …?”. Odpowiadam z ponumerowanymi źródłami.",
+        "Nie znalazłem tego w dokumentach, które wszyscy tutaj mogą czytać.",
+        "Te źródła są ze sobą sprzeczne:",
+        "(Tu skończył się mój czas.)",
+        "Zatrzymano.",
+    ),
+)
+_BY_CODE = {language.code: language for language in _LANGUAGES} | {
+    # known well enough not to be taken for another; people are then told things in English
+    code: replace(ENGLISH, code=code, name="")
+    for code in _FOREIGN
+}
+
+
+def language_of(text: str, otherwise: Language = ENGLISH) -> Language:
+    """The language of a text, ``otherwise`` where it is too short or odd to be certain."""
+    code, probability = _identifier().classify(text)
+    return _BY_CODE[code] if probability >= _CERTAIN else otherwise
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(_BY_CODE))
+    return identifier

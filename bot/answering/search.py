@@ -1,0 +1,84 @@
+"""Finding evidence for one question: hybrid search, and once more by a hypothetical answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.answering.hypothesis import hypothetical_vector, may_help
+from bot.answering.judge import Evidence, EvidenceJudge
+from bot.domain import Question, Reflection
+from bot.serving.model import Cancellation, LanguageModel
+from indexer.documents import Passage
+from indexer.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Passages as they were retrieved, and all evidence in them, best first."""
+
+    passages: tuple[Passage, ...]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def best(self) -> float:
+        """The probability that the likeliest excerpt answers the question."""
+        return max((found.probability for found in self.evidence), default=0.0)
+
+    def plausible(self, threshold: float) -> list[Passage]:
+        """Passages with at least one excerpt that reaches the threshold, best first."""
+        found = {
+            one.excerpt.passage.chunk.id: one.excerpt.passage
+            for one in self.evidence
+            if one.probability >= threshold
+        }
+        known = {passage.chunk.id: passage for passage in self.passages}
+        return [known[chunk] for chunk in found]
+
+    @property
+    def reflections(self) -> list[Reflection]:
+        """A passage is as good as its best excerpt."""
+        best: dict[str, float] = {}
+        for found in self.evidence:
+            chunk = found.excerpt.passage.chunk.id
+            best[chunk] = max(found.probability, best.get(chunk, 0.0))
+        return [Reflection("evidence", chunk, probability) for chunk, probability in best.items()]
+
+
+class Search:
+    """Searches for one question, with the audience of those who will read the answer."""
+
+    def __init__(self, library: Library, judge: EvidenceJudge, question: Question) -> None:
+        self._embed = library.embedding.embed
+        self._retriever = library.retriever(question.audience)
+        self._judge = judge
+        self._text = question.text
+
+    def by_question(self) -> Found:
+        """Raises IndexerError."""
+        return self._judged(self._retriever.passages(self._text))
+
+    @property
+    def may_hypothesise(self) -> bool:
+        return may_help(self._text)
+
+    def by_hypothesis(
+        self, found: Found, model: LanguageModel, cancellation: Cancellation | None
+    ) -> Found:
+        """What was found, and what a hypothetical answer finds (HyDE); the best of both.
+
+        Raises ModelError and IndexerError.
+        """
+        vector = hypothetical_vector(self._text, model, self._embed, cancellation)
+        more = self._retriever.passages(self._text, vector)
+        known = {passage.chunk.id for passage in found.passages}
+        both = [*found.passages, *(one for one in more if one.chunk.id not in known)]
+        return self._judged(both, limit=len(found.passages) or len(more))
+
+    def _judged(self, passages: Sequence[Passage], limit: int | None = None) -> Found:
+        evidence = self._judge.judge(self._text, passages, self._retriever.frequencies)
+        best = list(dict.fromkeys(one.excerpt.passage.chunk.id for one in evidence))[:limit]
+        return Found(
+            tuple(one for one in passages if limit is None or one.chunk.id in best),
+            tuple(one for one in evidence if one.excerpt.passage.chunk.id in best),
+        )
