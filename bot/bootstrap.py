@@ -14,7 +14,7 @@ from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.registry import Registry
 from bot.records.votes import Votes
-from bot.serving.lending import FixedModels, Models
+from bot.serving.lending import FixedModels, Models, ServerModels
 from bot.serving.model import LanguageModel
 from bot.serving.serving_models import Load, ServingModels, open_version
 from bot.settings import ModelTable, Settings
@@ -59,7 +59,7 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
         if table.path:
             models = FixedModels(_load(table, table.path))
         elif table.url:
-            models = FixedModels(_connect(table))
+            models = ServerModels(partial(_connect, table))
         elif database or settings.has_records:
             database = database or stack.enter_context(closing(Database(settings.records_url)))
             registry = Registry(database, settings.models_dir)

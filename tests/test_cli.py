@@ -164,3 +164,41 @@ def test_a_port_in_use_is_named(lorebot: Lorebot) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         failed(lorebot("demo", "--port", str(port)), str(port), "--port")
+
+
+def test_a_folder_is_never_indexed_into_the_teams_own_store(lorebot: Lorebot, folder: Path) -> None:
+    (lorebot.home / "lorebot.toml").write_text(
+        '[store]\nkind = "weaviate"\nurl = "http://127.0.0.1:9"\n'
+    )
+    asked = lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    assert asked.returncode == 0
+    assert "floor 3" in asked.stdout
+
+
+def test_asking_in_a_folder_leaves_nothing_behind(lorebot: Lorebot, folder: Path) -> None:
+    lorebot("ask", "--docs", str(folder), "Where is the coffee machine?")
+    assert {path.name for path in lorebot.home.iterdir()} == {"docs"}
+
+
+def test_a_model_of_a_file_and_of_a_server_at_once_is_a_mistake(lorebot: Lorebot) -> None:
+    (lorebot.home / "lorebot.toml").write_text(
+        '[model]\npath = "x.gguf"\nurl = "http://127.0.0.1:9/v1"\n'
+    )
+    failed(lorebot("ask", "Where?"), "path and url are both set")
+
+
+def test_while_a_model_server_is_away_the_documents_are_quoted(
+    lorebot: Lorebot, folder: Path
+) -> None:
+    question, address = "Where is the coffee machine?", "http://127.0.0.1:9/v1"
+    asked = lorebot("ask", "--docs", str(folder), question, LOREBOT_MODEL_URL=address)
+    assert asked.returncode == 0
+    assert "floor 3" in asked.stdout
+    assert "127.0.0.1:9" in asked.stderr
+
+
+def test_without_answers_there_is_nothing_to_trace_or_to_calibrate(lorebot: Lorebot) -> None:
+    failed(lorebot("trace"), "no answer yet")
+    calibrated = lorebot("calibrate")
+    assert calibrated.returncode == 0
+    assert "Nothing to change" in calibrated.stdout

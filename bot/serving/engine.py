@@ -1,30 +1,40 @@
 """llama.cpp in this process: a LanguageModel for many callers on one context.
 
 Callers only tokenise and wait. One owner thread computes, see scheduler.py. Every slot has room
-for a full context; what the slots leave free holds prefixes of earlier prompts.
+for a full context; what the slots leave free holds choices and prefixes of earlier prompts.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from bot.errors import ModelError, PromptTooLong
+from bot.serving.library import return_memory
 from bot.serving.llama import Context, Weights
-from bot.serving.model import Cancellation, Message, ModelIdentity, Sampling
+from bot.serving.model import Cancellation, LanguageModel, Message, ModelIdentity, Sampling
 from bot.serving.requests import Choice, Generation
 from bot.serving.scheduler import EngineStatistics, Scheduler
-from bot.serving.sequences import SequencePool
-from bot.serving.template import CHATML, ChatTemplate
+from bot.serving.sequences import Places, SequencePool
+from bot.serving.spoken import Spoken, Utterance
+from bot.serving.template import CHATML, ChatTemplate, Segment
 from bot.serving.weights import identify
 
 FORKS = 16  # continuations of one choice that can be computed in one batch
 KEPT_PREFIXES = 16
 WAITING_LIMIT = 32
 _MOST_SLOTS = 64
+_SHORT_HASH = 12
+_NO_ADAPTERS: Mapping[str, Any] = MappingProxyType({})
 
 
 class LlamaEngine:
@@ -38,18 +48,18 @@ class LlamaEngine:
         *,
         context_tokens: int,
         slots: int,
+        adapters: Mapping[str, ModelIdentity] = _NO_ADAPTERS,
     ) -> None:
         """Takes over ``weights`` and ``context`` and frees them when closed."""
         self._identity = identity
+        self._adapter = ""
+        self._adapters = adapters
+        self._owner: LlamaEngine | None = None  # of a view: it stays alive as long
         self._context_tokens = context_tokens
         self._weights = weights
         self._template = _chat_template(weights)
-        pool = SequencePool(
-            context,
-            count=_sequences(slots),
-            keep_at_most=KEPT_PREFIXES,
-            shares_any_prefix=weights.shares_any_prefix,
-        )
+        self._spoken = Spoken(weights)
+        pool = SequencePool(context, _places(slots), shares_any_prefix=weights.shares_any_prefix)
         self._scheduler = Scheduler(context, pool, slots=slots, waiting_limit=WAITING_LIMIT)
         owner = threading.Thread(
             target=_own, args=(self._scheduler, context, weights), name="llama", daemon=True
@@ -67,34 +77,56 @@ class LlamaEngine:
         slots: int = 2,
         threads: int = 0,
         gpu_layers: int = 0,
+        adapters: Mapping[str, Path] = _NO_ADAPTERS,
     ) -> LlamaEngine:
-        """Load a GGUF file.
+        """Load a GGUF file, and LoRA adapters of that model, by name, from GGUF files beside it.
 
         ``context_tokens`` is the room of one request, at most what the model was trained for;
-        ``slots`` is how many requests are computed together; ``threads`` 0 means all cores.
-        Raises ModelError when the file is missing, damaged, or does not fit into memory.
+        ``slots`` is how many answers are written together. ``threads`` 0 means all cores, the
+        fastest where nothing else computes; beside other work one fewer is faster.
+        Raises ModelError when a file is missing, damaged, or does not fit into memory.
         """
         if not 1 <= slots <= _MOST_SLOTS:
             raise ModelError(f"slots is {slots}: choose 1 to {_MOST_SLOTS}.")
         identity = identify(path)
-        weights = Weights(path, gpu_layers=gpu_layers)
-        context_tokens = min(context_tokens, weights.trained_context)
-        try:
+        identities = {name: identify(file) for name, file in adapters.items()}
+        with ExitStack() as undo:
+            weights = Weights(path, gpu_layers=gpu_layers)
+            undo.callback(weights.close)
+            for name, file in adapters.items():
+                weights.add_adapter(name, file)
+            context_tokens = min(context_tokens, weights.trained_context)
             context = Context(
                 weights,
                 cells=context_tokens * slots,
-                sequences=_sequences(slots),
+                sequences=_places(slots).total,
                 threads=threads or _cores(),
             )
-        except ModelError:
-            weights.close()
-            raise
-        try:
-            return cls(identity, weights, context, context_tokens=context_tokens, slots=slots)
-        except ModelError:
-            context.close()
-            weights.close()
-            raise
+            undo.callback(context.close)
+            engine = cls(
+                identity,
+                weights,
+                context,
+                context_tokens=context_tokens,
+                slots=slots,
+                adapters=identities,
+            )
+            undo.pop_all()
+        return engine
+
+    def with_adapter(self, name: str) -> LanguageModel:
+        """The same engine answering through an adapter; only the engine itself can be closed."""
+        if name not in self._adapters:
+            raise ModelError(
+                f"The model was loaded without an adapter {name!r}: load it, or use one of "
+                f"{', '.join(sorted(self._adapters)) or 'none'}."
+            )
+        view = copy.copy(self)
+        version = self._adapters[name].sha256[:_SHORT_HASH]
+        view._identity = replace(self._identity, adapter=f"{name}@{version}")
+        view._adapter = name
+        view._owner = self
+        return view
 
     @property
     def identity(self) -> ModelIdentity:
@@ -110,15 +142,7 @@ class LlamaEngine:
 
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The rendered prompt, up to where the assistant begins to speak."""
-        tokens = [
-            token
-            for segment in self._template.segments(messages)
-            for token in self._weights.tokenize(segment.text, control=segment.control)
-        ]
-        beginning = self._weights.beginning
-        if beginning is not None and tokens[:1] != [beginning]:
-            tokens.insert(0, beginning)
-        return tokens
+        return self._prompts([messages])[0]
 
     def count(self, messages: Sequence[Message]) -> int:
         return len(self.tokens(messages))
@@ -132,7 +156,14 @@ class LlamaEngine:
         """Nothing happens before the first piece is asked for; closing the iterator cancels."""
         prompt = self.tokens(messages)
         self._check_room(len(prompt), sampling.max_tokens)
-        request = Generation(self._weights, prompt, sampling, cancellation or Cancellation())
+        request = Generation(
+            self._weights,
+            prompt,
+            sampling,
+            cancellation or Cancellation(),
+            self._adapter,
+            partial(self._spoken.add, Utterance()),
+        )
         self._scheduler.submit(request)
         yield from request.pieces()
 
@@ -141,19 +172,48 @@ class LlamaEngine:
         prefix: Sequence[Message],
         continuations: Sequence[str],
         options: Sequence[str],
+        cancellation: Cancellation | None = None,
     ) -> list[tuple[float, ...]]:
+        """May be asked in the middle of ``stream``, whose answer goes on being written."""
         if not continuations:
             return []
         first_tokens = self._first_tokens(options)
-        prompts = [self.tokens([*prefix, Message("user", text)]) for text in continuations]
+        prompts = self._prompts([[*prefix, Message("user", text)] for text in continuations])
         self._check_room(max(map(len, prompts)), 1)
-        request = Choice(prompts, first_tokens, self._context_tokens)
+        request = Choice(
+            prompts,
+            first_tokens,
+            self._context_tokens,
+            cancellation or Cancellation(),
+            self._adapter,
+        )
         self._scheduler.submit(request)
         return request.result()
 
     def close(self) -> None:
         """Free the model; whoever waits gets a ModelError. May be called again."""
-        self._finalizer()
+        if self._owner is None:
+            self._finalizer()
+
+    def _prompts(self, conversations: Sequence[Sequence[Message]]) -> list[list[int]]:
+        tokenize = cache(self._tokenize)  # what the conversations share is tokenised once
+        prompts = []
+        for messages in conversations:
+            tokens = [
+                token
+                for segment in self._template.segments(messages)
+                for token in tokenize(segment)
+            ]
+            beginning = self._weights.beginning
+            if beginning is not None and tokens[:1] != [beginning]:
+                tokens.insert(0, beginning)
+            prompts.append(tokens)
+        return prompts
+
+    def _tokenize(self, segment: Segment) -> list[int]:
+        if segment.by_assistant:
+            return self._spoken.tokenize(segment.text)
+        return self._weights.tokenize(segment.text, control=segment.control)
 
     def _first_tokens(self, options: Sequence[str]) -> list[int]:
         first = [self._weights.tokenize(option, control=False)[:1] for option in options]
@@ -190,6 +250,7 @@ def _own(scheduler: Scheduler, context: Context, weights: Weights) -> None:
     reason = scheduler.run()
     context.close()
     weights.close(reason)
+    return_memory()
 
 
 def _stop(scheduler: Scheduler, owner: threading.Thread) -> None:
@@ -198,8 +259,9 @@ def _stop(scheduler: Scheduler, owner: threading.Thread) -> None:
         owner.join()
 
 
-def _sequences(slots: int) -> int:
-    return slots + FORKS + KEPT_PREFIXES
+def _places(slots: int) -> Places:
+    """For the generations and the choices being computed, see Scheduler."""
+    return Places(opened=2 * slots, forked=FORKS, kept=KEPT_PREFIXES)
 
 
 def _cores() -> int:

@@ -1,12 +1,19 @@
-"""Models are lent for one question at a time: the port, and the one model that settings pin."""
+"""Models are lent for one question at a time: the port, and the models that settings pin."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from bot.errors import ModelError
 from bot.serving.model import LanguageModel
+
+_RETRY_SECONDS = 30.0
+_log = logging.getLogger(__name__)
 
 
 class Models(Protocol):
@@ -42,3 +49,48 @@ class FixedModels:
     def close(self) -> None:
         if self._model:
             self._model.close()
+
+
+class ServerModels:
+    """The model of a server, which may be away: until it answers, the documents are quoted."""
+
+    def __init__(
+        self,
+        connect: Callable[[], LanguageModel],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Tries ``connect`` at once, and after a ModelError again every half a minute."""
+        self._connect = connect
+        self._clock = clock
+        self._connecting = threading.Lock()
+        self._model: LanguageModel | None = None
+        self._retry_at = -float("inf")
+        self._try()
+
+    @contextmanager
+    def lease(
+        self, *, question_id: str = "", channel: str = "", thread: str = ""
+    ) -> Iterator[LanguageModel | None]:
+        if self._model is None:
+            self._try()
+        yield self._model
+
+    def close(self) -> None:
+        with self._connecting:
+            model, self._model, self._retry_at = self._model, None, float("inf")
+        if model:
+            model.close()
+
+    def _try(self) -> None:
+        """One caller at a time; the others go on without a model."""
+        if not self._connecting.acquire(blocking=False):
+            return
+        try:
+            if self._model is None and self._clock() >= self._retry_at:
+                self._model = self._connect()
+        except ModelError as error:
+            self._retry_at = self._clock() + _RETRY_SECONDS
+            _log.error("Quoting until the model's server answers: %s", error)
+        finally:
+            self._connecting.release()

@@ -141,8 +141,13 @@ class Dialect:
         return size // _BYTES_A_TOKEN + _TOKENS_A_TURN * (len(turns) + 1)
 
     def _schema(self, schema: str) -> dict[str, Any]:
-        """``response_format`` for a JSON schema."""
-        parsed = json.loads(schema)
+        """``response_format`` for a JSON schema. Raises ModelError when it is none."""
+        try:
+            parsed = json.loads(schema)
+        except ValueError as error:
+            raise ModelError(
+                f"The JSON schema cannot be followed ({error}): correct it."
+            ) from error
         if self.kind == "llama-cpp-python":
             return {"type": "json_object", "schema": parsed}
         return {"type": "json_schema", "json_schema": {"name": "answer", "schema": parsed}}

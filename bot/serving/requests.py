@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from bot.errors import Cancelled, ModelError
-from bot.serving.llama import Batch, Context, Sampler, Weights
+from bot.errors import Cancelled, DeadlineExceeded, ModelError
+from bot.serving.library import UNUSABLE
+from bot.serving.llama import Batch, Context, Weights
 from bot.serving.model import Cancellation, Sampling
+from bot.serving.sampler import Grammar, Sampler
 from bot.serving.sequences import CachedTokens, SequencePool, common_prefix_length
 from bot.serving.text import TextPieces
 
@@ -26,43 +28,53 @@ FORKED_TOKENS = 512  # what llama.cpp computes at a time; more in one batch gain
 class Request(ABC):
     """``prompt`` is what is computed first, under the sequence ``cached``."""
 
-    cached: CachedTokens  # from ``begin`` to ``end``
-
-    def __init__(self, prompt: list[int]) -> None:
+    def __init__(self, prompt: list[int], cancellation: Cancellation, adapter: str) -> None:
         self.prompt = prompt
-        self.reused_tokens = 0
+        self.adapter = adapter
+        self.cached: CachedTokens | None = None  # opened when the first piece is planned
+        self.due = 0  # set by the scheduler: whose prompt comes first
         self.produced_tokens = 0
+        self._cancellation = cancellation
         self._piece: list[int] = []
         self._row = -1
 
     @property
     def cancelled(self) -> bool:
-        return False
+        return self._cancellation.cancelled
 
     @property
     def urgent(self) -> bool:
         """Only one token is missing until somebody sees a result."""
         return False
 
-    def begin(self, pool: SequencePool) -> None:
-        self.cached = pool.open(self.prompt)
-        self.reused_tokens = len(self.cached.tokens)
-
     def plan(self, batch: Batch, pool: SequencePool, room: int) -> bool:
         """Add the next tokens, ``room`` at most; false when there is nothing to add yet."""
-        start = len(self.cached.tokens)
+        cached = self._opened(pool)
+        start = len(cached.tokens)
         self._piece = self.prompt[start : start + room]
         complete = start + len(self._piece) == len(self.prompt)
-        self._row = batch.add(self.cached.sequence, start, self._piece, output=complete)
+        self._row = batch.add(cached.sequence, start, self._piece, output=complete)
         return bool(self._piece)
+
+    def retract(self, pool: SequencePool) -> None:
+        """Undo ``plan``: the batch was not computed."""
+        self._piece = []
+
+    def release(self, pool: SequencePool) -> None:
+        """Give up all cells; what was computed will be computed again."""
+        if self.cached is not None:
+            pool.drop(self.cached)
+        self.cached = None
 
     def end(self, pool: SequencePool) -> None:
         """Leave what was computed to later prompts."""
-        pool.keep(self.cached)
+        if self.cached is not None:
+            pool.keep(self.cached)
+        self.cached = None
 
     @abstractmethod
     def advance(self, context: Context, pool: SequencePool) -> bool:
-        """Take up what the batch computed; true when the request is finished."""
+        """Take up what the batch computed; true when finished. A ModelError ends the request."""
 
     @abstractmethod
     def succeed(self) -> None:
@@ -72,14 +84,27 @@ class Request(ABC):
     def fail(self, error: ModelError) -> None:
         """Tell the caller; the request is over."""
 
+    def stop(self) -> None:
+        """Tell the caller that its cancellation was noticed."""
+        self.fail(stopped(self._cancellation))
+
+    def _opened(self, pool: SequencePool) -> CachedTokens:
+        if self.cached is None:
+            self.cached = pool.open(self.prompt, self.adapter)
+        return self.cached
+
     def _take_piece(self) -> bool:
         """The planned piece is now in the cache; true when it completed the prompt."""
+        assert self.cached is not None  # noqa: S101 - plan opened it
         self.cached.tokens += self._piece
         return len(self.cached.tokens) == len(self.prompt)
 
 
 class Generation(Request):
-    """An answer; ``prompt`` grows by every token produced."""
+    """An answer; ``prompt`` grows by every token produced.
+
+    ``remember`` is told each of them with its bytes.
+    """
 
     def __init__(
         self,
@@ -87,11 +112,14 @@ class Generation(Request):
         prompt: list[int],
         sampling: Sampling,
         cancellation: Cancellation,
+        adapter: str,
+        remember: Callable[[int, bytes], None],
     ) -> None:
-        super().__init__(prompt)
+        super().__init__(prompt, cancellation, adapter)
         self._weights = weights
         self._sampling = sampling
-        self._cancellation = cancellation
+        self._grammar = self._grammar_of(sampling)
+        self._remember = remember
         self._text = TextPieces(sampling.stop)
         self._sampler: Sampler | None = None
         self._replies: SimpleQueue[str | ModelError | None] = SimpleQueue()
@@ -102,7 +130,7 @@ class Generation(Request):
         try:
             while (reply := self._replies.get()) is not None:
                 if self._cancellation.cancelled:
-                    raise cancelled()
+                    raise stopped(self._cancellation)
                 if isinstance(reply, ModelError):
                     raise reply
                 yield reply
@@ -111,23 +139,25 @@ class Generation(Request):
 
     @property
     def cancelled(self) -> bool:
-        return self._abandoned or self._cancellation.cancelled
+        return self._abandoned or super().cancelled
 
     @property
     def urgent(self) -> bool:
-        return self.produced_tokens > 0
+        return self.cached is not None and len(self.prompt) - len(self.cached.tokens) == 1
 
     def advance(self, context: Context, pool: SequencePool) -> bool:
         if not self._take_piece():
             return False
         if self._sampler is None:
-            self._sampler = context.sampler(self._sampling)
+            self._sampler = context.sampler(self._sampling, self._grammar)
         token = self._sampler.sample(self._row)
         if self._weights.ends_turn(token):
             return True
         self.prompt.append(token)
         self.produced_tokens += 1
-        self._reply(self._text.feed(self._weights.piece(token)))
+        data = self._weights.piece(token)
+        self._remember(token, data)
+        self._reply(self._text.feed(data))
         return self._text.stopped or self.produced_tokens >= self._sampling.max_tokens
 
     def succeed(self) -> None:
@@ -137,6 +167,9 @@ class Generation(Request):
     def fail(self, error: ModelError) -> None:
         self._replies.put(error)
 
+    def _grammar_of(self, sampling: Sampling) -> Grammar | None:
+        return self._weights.grammar(sampling.json_schema) if sampling.json_schema else None
+
     def _reply(self, text: str) -> None:
         if text:
             self._replies.put(text)
@@ -145,6 +178,7 @@ class Generation(Request):
 @dataclass(slots=True)
 class _Fork:
     index: int
+    tail: list[int]
     cached: CachedTokens
     row: int
 
@@ -157,10 +191,15 @@ class Choice(Request):
     """
 
     def __init__(
-        self, prompts: Sequence[list[int]], options: Sequence[int], context_tokens: int
+        self,
+        prompts: Sequence[list[int]],
+        options: Sequence[int],
+        context_tokens: int,
+        cancellation: Cancellation,
+        adapter: str,
     ) -> None:
         shared = min(common_prefix_length(prompts), min(map(len, prompts)) - 1)
-        super().__init__(prompts[0][:shared])
+        super().__init__(prompts[0][:shared], cancellation, adapter)
         self._forked_tokens = min(FORKED_TOKENS, context_tokens - shared)
         self._options = list(options)
         self._tails = deque((index, prompt[shared:]) for index, prompt in enumerate(prompts))
@@ -172,36 +211,44 @@ class Choice(Request):
         """For the caller's thread: one tuple a prompt. Raises ModelError."""
         return self._result.result()
 
-    def begin(self, pool: SequencePool) -> None:
-        # nothing is sampled from the shared beginning, so all of it may come from the cache
-        self.cached = pool.open([*self.prompt, -1])
-        self.reused_tokens = len(self.cached.tokens)
-
     def plan(self, batch: Batch, pool: SequencePool, room: int) -> bool:
-        if len(self.cached.tokens) < len(self.prompt):
+        cached = self._opened(pool)
+        if len(cached.tokens) < len(self.prompt):
             return super().plan(batch, pool, room)
         self._piece = []
         planned = 0
         while self._tails and (
             not planned or planned + len(self._tails[0][1]) <= self._forked_tokens
         ):
-            fork = pool.fork(self.cached)
+            fork = pool.fork(cached)
             if fork is None:
                 break
             index, tail = self._tails.popleft()
             row = batch.add(fork.sequence, len(self.prompt), tail, output=True)
-            self._forks.append(_Fork(index, fork, row))
+            self._forks.append(_Fork(index, tail, fork, row))
             planned += len(tail)
         return planned > 0
+
+    def retract(self, pool: SequencePool) -> None:
+        super().retract(pool)
+        for fork in reversed(self._forks):
+            pool.drop(fork.cached)
+            self._tails.appendleft((fork.index, fork.tail))
+        self._forks.clear()
 
     def advance(self, context: Context, pool: SequencePool) -> bool:
         self._take_piece()
         for fork in self._forks:
             scores = context.logits(fork.row, self._options)
             self._probabilities[fork.index] = _softmax(scores)
+        for fork in self._forks:
             pool.drop(fork.cached)
         self._forks.clear()
         return not self._tails
+
+    def end(self, pool: SequencePool) -> None:
+        self.retract(pool)
+        super().end(pool)
 
     def succeed(self) -> None:
         self._result.set_result(self._probabilities)
@@ -209,14 +256,22 @@ class Choice(Request):
     def fail(self, error: ModelError) -> None:
         self._result.set_exception(error)
 
+    def _opened(self, pool: SequencePool) -> CachedTokens:
+        if self.cached is None:
+            # nothing is sampled from the shared beginning, so all of it may come from the cache
+            self.cached = pool.open([*self.prompt, -1], self.adapter)
+        return self.cached
 
-def cancelled() -> Cancelled:
+
+def stopped(cancellation: Cancellation) -> Cancelled:
+    if cancellation.expired:
+        return DeadlineExceeded("The model did not finish in the time it was given: try again.")
     return Cancelled("The answer was stopped.")
 
 
 def _softmax(scores: Sequence[float]) -> tuple[float, ...]:
     best = max(scores)
     if not math.isfinite(best):
-        raise ModelError("The model computes no usable numbers: download its file again.")
+        raise ModelError(UNUSABLE)
     weights = [math.exp(score - best) for score in scores]
     return tuple(weight / sum(weights) for weight in weights)

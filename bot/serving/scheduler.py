@@ -2,6 +2,9 @@
 
 Every step computes one batch: the next token of every answer in progress, and a piece of one
 prompt after another. So a long prompt delays the others' words by one piece, not by its length.
+
+Whose prompt comes first: each is due when as many tokens are computed, since it was admitted, as
+it needs itself. So short prompts overtake long ones, but nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from bot.errors import ModelError
-from bot.serving.llama import CLOSED, Batch, Context
-from bot.serving.requests import Request, cancelled
+from bot.errors import ModelBusy, ModelError
+from bot.serving.library import CLOSED
+from bot.serving.llama import Batch, Context
+from bot.serving.requests import Choice, Generation, Request
 from bot.serving.sequences import SequencePool
 
 logger = logging.getLogger(__name__)
@@ -25,14 +29,16 @@ PROMPT_PIECE = 256  # tokens of prompts in one batch; what others wait for, too
 class EngineStatistics:
     """Counted since the start, except ``active`` and ``waiting``, which are of this moment.
 
-    ``computed_tokens`` went through the model, ``reused_tokens`` were found in the cache, and
-    ``produced_tokens`` are those of answers.
+    ``computed_tokens`` went through the model, ``reused_tokens`` were found in the cache,
+    ``produced_tokens`` are those of answers, and ``preemptions`` are requests that had to give
+    up their place in the cache for a while.
     """
 
     computed_tokens: int = 0
     reused_tokens: int = 0
     produced_tokens: int = 0
     batches: int = 0
+    preemptions: int = 0
     active: int = 0
     waiting: int = 0
 
@@ -40,7 +46,8 @@ class EngineStatistics:
 class Scheduler:
     """Requests in from any thread; ``run`` is the body of the owner thread.
 
-    At most ``slots`` requests are served at once and ``waiting_limit`` wait.
+    At most ``slots`` generations are served at once, besides as many choices: those are asked
+    about answers in progress, and must not wait for new ones. ``waiting_limit`` of each wait.
     """
 
     def __init__(
@@ -51,34 +58,40 @@ class Scheduler:
         self._slots = slots
         self._waiting_limit = waiting_limit
         self._changed = threading.Condition()
-        self._waiting: deque[Request] = deque()
-        self._active: deque[Request] = deque()
+        # choices are admitted first
+        self._waiting: dict[type[Request], deque[Request]] = {Choice: deque(), Generation: deque()}
+        self._admitted: list[Request] = []  # in the order of their admission
+        self._preempted: set[Request] = set()  # of these, until another one has finished
+        self._adapter = ""
         self._closing = False
         self._ended: str | None = None
-        self._computed = self._reused = self._produced = self._batches = 0
+        self._computed = self._produced = self._batches = self._preemptions = 0
 
     @property
     def statistics(self) -> EngineStatistics:
+        admitted = list(self._admitted)
         return EngineStatistics(
             computed_tokens=self._computed,
-            reused_tokens=self._reused,
-            produced_tokens=self._produced + sum(r.produced_tokens for r in list(self._active)),
+            reused_tokens=self._pool.reused_tokens,
+            produced_tokens=self._produced + sum(r.produced_tokens for r in admitted),
             batches=self._batches,
-            active=len(self._active),
-            waiting=len(self._waiting),
+            preemptions=self._preemptions,
+            active=len(admitted),
+            waiting=sum(map(len, self._waiting.values())),
         )
 
     def submit(self, request: Request) -> None:
-        """Raises ModelError when too many wait or the engine has ended."""
+        """Raises ModelBusy when too many wait, ModelError when the engine has ended."""
         with self._changed:
             if self._ended is not None:
                 raise ModelError(self._ended)
-            if len(self._waiting) >= self._waiting_limit:
-                raise ModelError(
-                    f"The language model is busy and {len(self._waiting)} more requests wait: "
+            waiting = self._waiting[type(request)]
+            if len(waiting) >= self._waiting_limit:
+                raise ModelBusy(
+                    f"The language model is busy and {len(waiting)} more requests wait: "
                     "try again in a minute."
                 )
-            self._waiting.append(request)
+            waiting.append(request)
             self._changed.notify()
 
     def close(self) -> None:
@@ -105,67 +118,111 @@ class Scheduler:
     def _admit(self) -> bool:
         """Fill the slots, waiting while there is nothing to do; false when closing."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._active or self._waiting)
+            self._changed.wait_for(
+                lambda: self._closing or self._admitted or any(self._waiting.values())
+            )
             if self._closing:
                 return False
-            for request in [request for request in self._waiting if request.cancelled]:
-                self._waiting.remove(request)
-                request.fail(cancelled())
-            begun = []
-            while self._waiting and len(self._active) < self._slots:
-                begun.append(self._waiting.popleft())
-                self._active.append(begun[-1])
-        for request in begun:
-            request.begin(self._pool)
-            self._reused += request.reused_tokens
+            for kind, waiting in self._waiting.items():
+                for request in [request for request in waiting if request.cancelled]:
+                    waiting.remove(request)
+                    request.stop()
+                free = self._slots - sum(type(request) is kind for request in self._admitted)
+                for _ in range(min(free, len(waiting))):
+                    request = waiting.popleft()
+                    missing = len(request.prompt) - self._pool.known(
+                        request.prompt, request.adapter
+                    )
+                    request.due = self._computed + missing
+                    self._admitted.append(request)
         return True
 
     def _step(self) -> None:
-        for request in [request for request in self._active if request.cancelled]:
+        for request in [request for request in self._admitted if request.cancelled]:
             self._finish(request)
-            request.fail(cancelled())
-        if not self._active:
-            return
+            request.stop()
+        self._take_turns()
         batch, planned = self._plan()
-        if not planned:
-            raise RuntimeError("requests are active, but none has anything to compute")
-        while not self._context.decode(batch):
+        while planned and not self._context.decode(batch):
             if not self._pool.evict():
-                raise ModelError(
-                    "The model's context is full although nothing can be evicted: restart, and "
-                    "if it happens again, report it."
-                )
+                for request in planned:
+                    request.retract(self._pool)
+                self._preempt()
+                batch, planned = self._plan()
+        if not planned:
+            return
         self._batches += 1
         self._computed += len(batch)
         for request in planned:
-            if request.advance(self._context, self._pool):
-                self._finish(request)
-                request.succeed()
-        self._active.rotate(-1)
+            self._advance(request)
+
+    @property
+    def _active(self) -> list[Request]:
+        return [request for request in self._admitted if request not in self._preempted]
+
+    def _take_turns(self) -> None:
+        """Go on to the next adapter that is asked for: a batch goes through one of them."""
+        adapters = sorted({request.adapter for request in self._active})
+        later = (adapter for adapter in adapters if adapter > self._adapter)
+        self._adapter = next(later, adapters[0] if adapters else "")
+        self._context.use(self._adapter)
 
     def _plan(self) -> tuple[Batch, list[Request]]:
         batch = Batch()
-        planned = [
-            request
-            for request in self._active
-            if request.urgent and request.plan(batch, self._pool, 1)
-        ]
-        for request in self._active:
-            room = PROMPT_PIECE - len(batch)
-            if room > 0 and not request.urgent and request.plan(batch, self._pool, room):
+        planned: list[Request] = []
+        group = [request for request in self._active if request.adapter == self._adapter]
+        for request in sorted(group, key=lambda request: (not request.urgent, request.due)):
+            room = 1 if request.urgent else PROMPT_PIECE - len(batch)
+            if (
+                room > 0
+                and not self._had_better_wait(request, planned)
+                and request.plan(batch, self._pool, room)
+            ):
                 planned.append(request)
         return batch, planned
 
+    def _had_better_wait(self, request: Request, planned: list[Request]) -> bool:
+        """This very batch computes for another what can be shared once it is computed."""
+        return request.cached is None and self._pool.worth_waiting(
+            request.prompt, [other.prompt for other in planned], request.adapter
+        )
+
+    def _preempt(self) -> None:
+        """Take the cells of whoever was admitted last: it computes them again later."""
+        *others, last = self._active
+        if not others:
+            self._finish(last)
+            last.fail(
+                ModelError("The prompt does not fit the model's context: shorten the question.")
+            )
+        else:
+            last.release(self._pool)
+            self._preempted.add(last)
+            self._preemptions += 1
+
+    def _advance(self, request: Request) -> None:
+        try:
+            finished = request.advance(self._context, self._pool)
+        except ModelError as error:
+            self._finish(request)
+            request.fail(error)
+            return
+        if finished:
+            self._finish(request)
+            request.succeed()
+
     def _finish(self, request: Request) -> None:
-        self._active.remove(request)
+        self._admitted.remove(request)
+        self._preempted.clear()  # there is room again
         self._produced += request.produced_tokens
         request.end(self._pool)
 
     def _end(self, reason: str) -> None:
         with self._changed:
             self._ended = reason
-            stranded = [*self._active, *self._waiting]
-            self._active.clear()
-            self._waiting.clear()
+            stranded = [*self._admitted, *self._waiting[Choice], *self._waiting[Generation]]
+            self._admitted.clear()
+            for waiting in self._waiting.values():
+                waiting.clear()
         for request in stranded:
             request.fail(ModelError(reason))

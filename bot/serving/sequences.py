@@ -1,7 +1,8 @@
 """Which tokens lie in the key-value cache under which sequence, and reusing them.
 
 A finished sequence is kept until its place is needed. A new prompt shares the longest beginning
-it has in common with any sequence, so that only the rest has to be computed.
+it has in common with any sequence, so that only the rest has to be computed. What an adapter
+computed is shared only with prompts for the same adapter.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+WORTH_SHARING = 64  # tokens; fewer are computed again rather than kept or waited for
 
 
 class Memory(Protocol):
@@ -25,57 +28,95 @@ class CachedTokens:
 
     sequence: int
     tokens: list[int] = field(default_factory=list)
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many sequences of each use there may be at once."""
+
+    opened: int
+    forked: int
+    kept: int
+
+    @property
+    def total(self) -> int:
+        return self.opened + self.forked + self.kept
 
 
 class SequencePool:
-    """Hands out sequences 0 to ``count`` − 1; at most ``keep_at_most`` stay after their use.
+    """Hands out sequences 0 to ``places.total`` − 1.
 
     ``shares_any_prefix`` is false for models with a recurrent state, of which only the whole
     can be shared.
     """
 
-    def __init__(
-        self, memory: Memory, *, count: int, keep_at_most: int, shares_any_prefix: bool = True
-    ) -> None:
+    def __init__(self, memory: Memory, places: Places, *, shares_any_prefix: bool = True) -> None:
         self._memory = memory
-        self._keep_at_most = keep_at_most
+        self._places = places
         self._shares_any_prefix = shares_any_prefix
-        self._free = list(range(count))
-        self._open: list[CachedTokens] = []
+        self._free = list(range(places.total))
+        self._opened: list[CachedTokens] = []
+        self._forked: list[CachedTokens] = []
         self._kept: list[CachedTokens] = []  # least recently used first
+        self.reused_tokens = 0
 
-    def open(self, prompt: Sequence[int]) -> CachedTokens:
+    def open(self, prompt: Sequence[int], adapter: str = "") -> CachedTokens:
         """A sequence that already holds as much of ``prompt`` as is known, less its last token.
 
         The last token is always left to compute, because its scores are wanted.
         """
-        sources = [(self._shareable(kept, prompt), kept) for kept in self._open + self._kept]
-        length, source = max(sources, key=lambda pair: pair[0], default=(0, None))
-        if source is None or not length:
-            return self._take([])
-        if source in self._kept:
-            self._kept.remove(source)
-            self._kept.append(source)
-        return self._share(source, length)
+        length, source = self._best_source(prompt[:-1], adapter)
+        opened = CachedTokens(self._free.pop(), adapter=adapter)
+        self._opened.append(opened)
+        if source is not None:
+            if source in self._kept:
+                self._kept.remove(source)
+                self._kept.append(source)
+            self._share(source, opened, length)
+        self.reused_tokens += length
+        return opened
+
+    def known(self, prompt: Sequence[int], adapter: str = "") -> int:
+        """How many tokens of ``prompt`` need not be computed."""
+        return self._best_source(prompt[:-1], adapter)[0]
+
+    def worth_waiting(
+        self, prompt: Sequence[int], planned: Sequence[Sequence[int]], adapter: str
+    ) -> bool:
+        """Much of ``prompt`` is about to be computed for others, and can be shared afterwards."""
+        if not (planned and self._shares_any_prefix):
+            return False
+        shared = max(common_length(prompt, other) for other in planned)
+        return shared - self.known(prompt, adapter) >= WORTH_SHARING
 
     def fork(self, parent: CachedTokens) -> CachedTokens | None:
-        """A second sequence that shares all of ``parent``; None when none is free."""
-        return self._share(parent, len(parent.tokens)) if self._free else None
+        """A second sequence that shares all of ``parent``; None when too many are in use."""
+        if len(self._forked) == self._places.forked:
+            return None
+        fork = CachedTokens(self._free.pop(), adapter=parent.adapter)
+        self._forked.append(fork)
+        self._share(parent, fork, len(parent.tokens))
+        return fork
 
     def keep(self, cached: CachedTokens) -> None:
-        """The sequence is finished; its tokens stay for later prompts."""
-        self._open.remove(cached)
+        """The sequence is finished; its tokens stay for later prompts, if they add enough."""
+        self._opened.remove(cached)
+        known, _ = self._best_source(cached.tokens, cached.adapter)
+        if len(cached.tokens) - known < WORTH_SHARING:
+            self._release(cached)
+            return
         for kept in list(self._kept):
-            if _common_length(kept.tokens, cached.tokens) == len(kept.tokens):
+            if self._shareable(kept, cached.tokens, cached.adapter) == len(kept.tokens):
                 self._kept.remove(kept)
                 self._release(kept)
         self._kept.append(cached)
-        if len(self._kept) > self._keep_at_most:
+        if len(self._kept) > self._places.kept:
             self.evict()
 
     def drop(self, cached: CachedTokens) -> None:
-        """The sequence is finished and of no further use."""
-        self._open.remove(cached)
+        """The sequence, opened or forked, is finished and of no further use."""
+        (self._opened if cached in self._opened else self._forked).remove(cached)
         self._release(cached)
 
     def evict(self) -> bool:
@@ -85,20 +126,24 @@ class SequencePool:
         self._release(self._kept.pop(0))
         return True
 
-    def _shareable(self, source: CachedTokens, prompt: Sequence[int]) -> int:
-        common = _common_length(source.tokens, prompt[:-1])
+    def _best_source(self, wanted: Sequence[int], adapter: str) -> tuple[int, CachedTokens | None]:
+        sources = [
+            (self._shareable(cached, wanted, adapter), cached)
+            for cached in self._opened + self._kept
+        ]
+        length, source = max(sources, key=lambda pair: pair[0], default=(0, None))
+        return (length, source) if length else (0, None)
+
+    def _shareable(self, source: CachedTokens, wanted: Sequence[int], adapter: str) -> int:
+        if source.adapter != adapter:
+            return 0
+        common = common_length(source.tokens, wanted)
         whole = common == len(source.tokens)
         return common if whole or self._shares_any_prefix else 0
 
-    def _share(self, source: CachedTokens, length: int) -> CachedTokens:
-        target = self._take(source.tokens[:length])
+    def _share(self, source: CachedTokens, target: CachedTokens, length: int) -> None:
+        target.tokens = source.tokens[:length]
         self._memory.copy(source.sequence, target.sequence, length)
-        return target
-
-    def _take(self, tokens: list[int]) -> CachedTokens:
-        taken = CachedTokens(self._free.pop(), tokens)
-        self._open.append(taken)
-        return taken
 
     def _release(self, cached: CachedTokens) -> None:
         self._memory.remove(cached.sequence)
@@ -107,12 +152,16 @@ class SequencePool:
 
 def common_prefix_length(token_lists: Sequence[list[int]]) -> int:
     """Length of the beginning that all lists have in common."""
-    least, greatest = min(token_lists), max(token_lists)
-    return _common_length(least, greatest)
+    return common_length(min(token_lists), max(token_lists))
 
 
-def _common_length(one: Sequence[int], other: Sequence[int]) -> int:
-    for length, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return length
-    return min(len(one), len(other))
+def common_length(one: Sequence[int], other: Sequence[int]) -> int:
+    """Length of the beginning that both lists have in common."""
+    same, differing = 0, min(len(one), len(other)) + 1
+    while differing - same > 1:  # slices are compared far faster than token by token
+        middle = (same + differing) // 2
+        if one[same:middle] == other[same:middle]:
+            same = middle
+        else:
+            differing = middle
+    return same

@@ -36,6 +36,7 @@ class Segment:
 
     text: str
     control: bool
+    by_assistant: bool = False
 
 
 class ChatTemplate:
@@ -58,7 +59,7 @@ class ChatTemplate:
     def segments(self, messages: Sequence[Message]) -> list[Segment]:
         """The prompt up to where the assistant begins to speak. Contents are NFC-normalised."""
         prompt = self._render(self._turns([message.role for message in messages]))
-        return list(_fill(prompt, [message.content for message in messages]))
+        return list(_fill(prompt, messages))
 
     def _turns(self, roles: Sequence[str]) -> list[Turn]:
         turns: list[Turn] = []
@@ -87,10 +88,12 @@ class ChatTemplate:
         return all(placeholder in prompt for placeholder in placeholders)
 
 
-def _fill(prompt: str, contents: Sequence[str]) -> Iterator[Segment]:
+def _fill(prompt: str, messages: Sequence[Message]) -> Iterator[Segment]:
     """Odd parts of the split are the numbers of placeholders, even parts the template's text."""
     for place, part in enumerate(_PLACEHOLDERS.split(prompt)):
         if place % 2:
-            yield Segment(unicodedata.normalize("NFC", contents[int(part)]), control=False)
+            message = messages[int(part)]
+            content = unicodedata.normalize("NFC", message.content)
+            yield Segment(content, control=False, by_assistant=message.role == "assistant")
         elif part:
             yield Segment(part, control=True)

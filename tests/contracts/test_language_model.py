@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Cancelled, ModelError, PromptTooLong
+from bot.errors import Cancelled, DeadlineExceeded, ModelError, PromptTooLong
 from bot.serving.engine import LlamaEngine
 from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
 
@@ -90,6 +92,54 @@ def test_answer_cancelled_beforehand_never_starts(model: LanguageModel) -> None:
     cancellation.cancel()
     with pytest.raises(Cancelled):
         next(model.stream([QUESTION], cancellation=cancellation))
+
+
+def test_answer_out_of_time_says_so(model: LanguageModel) -> None:
+    cancellation = Cancellation()
+    pieces = model.stream([QUESTION], cancellation=cancellation)
+    next(pieces)
+    cancellation.deadline = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        next(pieces)
+
+
+def test_cancelled_choice_is_not_made(model: LanguageModel) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with pytest.raises(Cancelled):
+        model.choose([SYSTEM], ["yes"], ["yes", "no"], cancellation)
+
+
+def test_choice_out_of_time_says_so(model: LanguageModel) -> None:
+    with pytest.raises(DeadlineExceeded):
+        model.choose([SYSTEM], ["yes"], ["yes", "no"], Cancellation.after(0))
+
+
+def test_choice_may_be_asked_in_the_middle_of_an_answer(model: LanguageModel) -> None:
+    said = ""
+    for piece in model.stream([SYSTEM, QUESTION]):
+        said += piece
+        asked = [SYSTEM, QUESTION, Message("assistant", said)]
+        (chosen,) = model.choose(asked, ["yes, it is"], ["yes", "no"])
+        assert chosen[0] > 0.99
+    assert said == QUESTION.content
+
+
+def test_answer_follows_a_json_schema(model: LanguageModel) -> None:
+    schema = json.dumps(
+        {
+            "type": "object",
+            "properties": {"verdict": {"enum": ["supported", "contradicted"]}},
+            "required": ["verdict"],
+        }
+    )
+    document = json.loads(answer(model, QUESTION, sampling=Sampling(json_schema=schema)))
+    assert document["verdict"] in ("supported", "contradicted")
+
+
+def test_schema_that_is_none_is_refused(model: LanguageModel) -> None:
+    with pytest.raises(ModelError, match="schema"):
+        answer(model, QUESTION, sampling=Sampling(json_schema="{"))
 
 
 def test_prompt_without_room_for_the_answer_is_refused_with_the_numbers(

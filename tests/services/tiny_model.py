@@ -41,11 +41,11 @@ _SPLIT_OF_QWEN2 = (
 )
 _CORPUS = Path(__file__).with_name("tiny_corpus.txt")
 _VOCABULARY = 2048
-_WIDTH, _HEADS, _LAYERS, _FEED_FORWARD = 256, 2, 4, 256
-_HEAD = _WIDTH // _HEADS
+WIDTH, _HEADS, _LAYERS, _FEED_FORWARD = 256, 2, 4, 256
+_HEAD = WIDTH // _HEADS
 _CODE = 64
 _TOKEN, _BEFORE, _BEFORE_THAT = (slice(start, start + _CODE) for start in (0, 64, 128))
-_CONSTANT, _CONSTANT_VALUE = 192, 8.0
+CONSTANT, _CONSTANT_VALUE = 192, 8.0
 _ROPE_BASE = 1e12  # the upper half of each head then hardly turns within the context
 _ANGLES = _ROPE_BASE ** (-np.arange(_HEAD // 2) / (_HEAD // 2))
 _STATIC = _HEAD // 2  # first dimension of a head that does not turn
@@ -121,7 +121,7 @@ def write_tiny_model(
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("Parrot")
     writer.add_context_length(CONTEXT_TOKENS)
-    writer.add_embedding_length(_WIDTH)
+    writer.add_embedding_length(WIDTH)
     writer.add_block_count(_LAYERS)
     writer.add_feed_forward_length(_FEED_FORWARD)
     writer.add_head_count(_HEADS)
@@ -130,7 +130,7 @@ def write_tiny_model(
     writer.add_rope_freq_base(_ROPE_BASE)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    _add_vocabulary(writer, tokenizer)
+    add_vocabulary(writer, tokenizer)
     writer.add_add_bos_token(beginning is not None)
     if beginning is not None:
         writer.add_bos_token_id(tokenizer.token_to_id(beginning))
@@ -145,7 +145,15 @@ def write_tiny_model(
     writer.close()
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
+def token_code(tokenizer: Tokenizer, token: str) -> Weights:
+    """What the Parrot's hidden state holds when it is about to say this token."""
+    code = np.zeros(WIDTH, np.float32)
+    code[_TOKEN] = _embedding(tokenizer)[tokenizer.token_to_id(token), _TOKEN]
+    return code
+
+
+def add_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
+    """The tokens, their merges, and which of them are control tokens."""
     vocabulary = tokenizer.get_vocab()
     tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     control = {END_OF_TEXT, TURN_START, TURN_END}
@@ -167,7 +175,7 @@ def _merges(tokenizer: Tokenizer) -> list[str]:
 
 
 def _tensors(tokenizer: Tokenizer) -> dict[str, Weights]:
-    ones = np.ones(_WIDTH, np.float32)
+    ones = np.ones(WIDTH, np.float32)
     tensors = {
         "token_embd.weight": _embedding(tokenizer),
         # scaled so that the best logit is about 14 and the others lie within a few units of 0
@@ -180,9 +188,9 @@ def _tensors(tokenizer: Tokenizer) -> dict[str, Weights]:
         tensors |= {f"blk.{layer}.{name}.weight": value for name, value in attention.items()}
         tensors |= {
             f"blk.{layer}.ffn_norm.weight": ones,
-            f"blk.{layer}.ffn_gate.weight": _zeros(_FEED_FORWARD, _WIDTH),
-            f"blk.{layer}.ffn_up.weight": _zeros(_FEED_FORWARD, _WIDTH),
-            f"blk.{layer}.ffn_down.weight": _zeros(_WIDTH, _FEED_FORWARD),
+            f"blk.{layer}.ffn_gate.weight": _zeros(_FEED_FORWARD, WIDTH),
+            f"blk.{layer}.ffn_up.weight": _zeros(_FEED_FORWARD, WIDTH),
+            f"blk.{layer}.ffn_down.weight": _zeros(WIDTH, _FEED_FORWARD),
         }
     return tensors
 
@@ -191,9 +199,9 @@ def _embedding(tokenizer: Tokenizer) -> Weights:
     codes = np.random.default_rng(7).choice([-1.0, 1.0], (tokenizer.get_vocab_size(), _CODE))
     user, assistant = tokenizer.token_to_id("user"), tokenizer.token_to_id("assistant")
     codes[assistant, _CODE // 2 :] = codes[user, _CODE // 2 :]
-    embedding = _zeros(len(codes), _WIDTH)
+    embedding = _zeros(len(codes), WIDTH)
     embedding[:, _TOKEN] = codes
-    embedding[:, _CONSTANT] = _CONSTANT_VALUE
+    embedding[:, CONSTANT] = _CONSTANT_VALUE
     return embedding
 
 
@@ -202,15 +210,15 @@ def _attention_to_previous() -> dict[str, Weights]:
     turning, strength = 16, 16.0
     weights = _no_attention()
     # the norm's weight undoes its division: one code and the constant make half a unit of power
-    weights["attn_norm"] *= np.float32(np.sqrt((_CODE + _CONSTANT_VALUE**2) / _WIDTH))
+    weights["attn_norm"] *= np.float32(np.sqrt((_CODE + _CONSTANT_VALUE**2) / WIDTH))
     for head, target in enumerate((_BEFORE, _BEFORE_THAT)):
         first = head * _HEAD
         for pair in range(turning):
             angle = _ANGLES[pair] * (head + 1)
             row = first + 2 * pair
-            weights["attn_q"][row, _CONSTANT] = strength * np.cos(angle) / _CONSTANT_VALUE
-            weights["attn_q"][row + 1, _CONSTANT] = -strength * np.sin(angle) / _CONSTANT_VALUE
-            weights["attn_k"][row, _CONSTANT] = strength / _CONSTANT_VALUE
+            weights["attn_q"][row, CONSTANT] = strength * np.cos(angle) / _CONSTANT_VALUE
+            weights["attn_q"][row + 1, CONSTANT] = -strength * np.sin(angle) / _CONSTANT_VALUE
+            weights["attn_k"][row, CONSTANT] = strength / _CONSTANT_VALUE
         weights["attn_v"][first : first + _CODE, _TOKEN] = np.eye(_CODE)
         weights["attn_output"][target, first : first + _CODE] = np.eye(_CODE)
     return weights
@@ -228,19 +236,17 @@ def _attention_to_repetition() -> dict[str, Weights]:
     query[now, _TOKEN][:, now] = key[now, _BEFORE][:, now] = matching * np.eye(half)
     query[distant, _BEFORE][:, distant] = matching * np.eye(half)
     key[distant, _BEFORE_THAT][:, distant] = matching * np.eye(half)
-    weights["attn_q"][2 * pair, _CONSTANT] = recency * np.cos(phase) / _CONSTANT_VALUE
-    weights["attn_q"][2 * pair + 1, _CONSTANT] = recency * np.sin(phase) / _CONSTANT_VALUE
-    weights["attn_k"][2 * pair, _CONSTANT] = recency / _CONSTANT_VALUE
+    weights["attn_q"][2 * pair, CONSTANT] = recency * np.cos(phase) / _CONSTANT_VALUE
+    weights["attn_q"][2 * pair + 1, CONSTANT] = recency * np.sin(phase) / _CONSTANT_VALUE
+    weights["attn_k"][2 * pair, CONSTANT] = recency / _CONSTANT_VALUE
     weights["attn_v"][:_CODE, _TOKEN] = np.eye(_CODE)
     weights["attn_output"][_TOKEN, :_CODE] = copying * np.eye(_CODE)
     return weights
 
 
 def _no_attention() -> dict[str, Weights]:
-    square = {
-        name: _zeros(_WIDTH, _WIDTH) for name in ("attn_q", "attn_k", "attn_v", "attn_output")
-    }
-    return {"attn_norm": np.ones(_WIDTH, np.float32), **square}
+    square = {name: _zeros(WIDTH, WIDTH) for name in ("attn_q", "attn_k", "attn_v", "attn_output")}
+    return {"attn_norm": np.ones(WIDTH, np.float32), **square}
 
 
 def _zeros(rows: int, columns: int) -> Weights:

@@ -2,47 +2,25 @@ from __future__ import annotations
 
 import logging
 import math
+import struct
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from bot.errors import ModelError, PromptTooLong
+from bot.errors import ModelBusy, ModelError, PromptTooLong
 from bot.serving import engine as engine_module
 from bot.serving.engine import FORKS, LlamaEngine
-from bot.serving.llama import Batch, Context, Weights
-from bot.serving.model import Message, Sampling
-from bot.serving.weights import identify
+from bot.serving.llama import Batch, Context
+from bot.serving.model import Message
 from tests.services import tiny_model as tiny
 from tests.services.tiny_model import TURN_END, TURN_START, write_tiny_model
-from tests.services.tiny_model import distinct_text as words
-
-# so small a model is fastest on one core, above all while other tests keep the cores busy
-load = partial(LlamaEngine.load, threads=1)
-
-SYSTEM = Message("system", "You answer from the handbook. " + words(60))
-
-
-def user(text: str) -> Message:
-    return Message("user", text)
-
-
-def text(engine: LlamaEngine, *messages: Message, **sampling: float) -> str:
-    return "".join(engine.stream(messages, Sampling(**sampling)))  # type: ignore[arg-type]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+from tests.serving.engines import SYSTEM, Recording, load, text, until, user, with_context, words
 
 
 @pytest.fixture
@@ -57,12 +35,6 @@ def single(tiny_model: Path) -> Iterator[LlamaEngine]:
     engine = load(tiny_model, slots=1)
     yield engine
     engine.close()
-
-
-def with_context(path: Path, context_type: type[Context], slots: int = 2) -> LlamaEngine:
-    weights = Weights(path, gpu_layers=0)
-    context = context_type(weights, cells=2048 * slots, sequences=40, threads=1)
-    return LlamaEngine(identify(path), weights, context, context_tokens=2048, slots=slots)
 
 
 class TestManyCallers:
@@ -87,22 +59,15 @@ class TestManyCallers:
                 assert [round(yes) for yes, _ in future.result()] == [1, 0] * 5
 
     def test_long_prompt_does_not_hold_up_an_answer_in_progress(self, tiny_model: Path) -> None:
-        batches: list[list[int]] = []
-
-        class Recording(Context):
-            def decode(self, batch: Batch) -> bool:
-                batches.append([sequence for _, _, sequence, _ in batch.entries])
-                return super().decode(batch)
-
-        engine = with_context(tiny_model, Recording)
+        engine, context = with_context(tiny_model, Recording)
         answer = engine.stream([user(words(300))])
         next(answer)
-        (first,) = set(batches[-1])
+        (first,) = set(context.batches[-1])
         assert len(engine.choose([], [words(800)], ["yes", "no"])) == 1
-        pieces_of_the_other = [batch for batch in batches if len(set(batch)) == 2]
+        pieces_of_the_other = [batch for batch in context.batches if len(set(batch)) == 2]
         assert len(pieces_of_the_other) >= 3
         assert all(batch.count(first) == 1 for batch in pieces_of_the_other)
-        assert all(len(batch) <= 256 for batch in batches)
+        assert all(len(batch) <= 256 for batch in context.batches)
         engine.close()
 
     def test_caller_is_turned_away_when_too_many_wait(
@@ -115,7 +80,7 @@ class TestManyCallers:
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(text, engine, user("second"))
             until(lambda: engine.statistics.waiting == 1)
-            with pytest.raises(ModelError, match="busy"):
+            with pytest.raises(ModelBusy, match="busy"):
                 text(engine, user("third"))
             running.close()  # type: ignore[attr-defined]
             assert waiting.result() == "second"
@@ -169,7 +134,7 @@ class TestLeaving:
                     raise error
                 return super().decode(batch)
 
-        engine = with_context(tiny_model, Failing)
+        engine, _ = with_context(tiny_model, Failing)
         with ThreadPoolExecutor(3) as threads:
             futures = [threads.submit(text, engine, user(words(50))) for _ in range(3)]
             for future in futures:
@@ -319,6 +284,35 @@ class TestLoading:
         with pytest.raises(ModelError, match=r"half\.gguf is damaged or incomplete"):
             load(path)
 
+    @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
+    def test_hole_in_the_file_is_recognised(
+        self, tiny_model: Path, tmp_path: Path, share: float
+    ) -> None:
+        path = tmp_path / "hole.gguf"
+        data = tiny_model.read_bytes()
+        start = int(len(data) * share)
+        path.write_bytes(data[:start] + data[start + 4096 :])
+        with pytest.raises(ModelError, match=r"hole\.gguf is damaged or incomplete"):
+            load(path)
+
+    @pytest.mark.parametrize("temperature", [0.0, 1.0])
+    def test_weights_that_are_no_numbers_fail_each_request_and_nothing_else(
+        self, tiny_model: Path, tmp_path: Path, temperature: float
+    ) -> None:
+        path = tmp_path / "nan.gguf"
+        data = tiny_model.read_bytes()
+        norm = struct.pack("<f", 0.117) * 256
+        assert data.count(norm) == 1
+        path.write_bytes(data.replace(norm, struct.pack("<f", math.nan) * 256))
+        engine = load(path)
+        for _ in range(2):
+            with pytest.raises(ModelError, match="no usable numbers"):
+                text(engine, user("Hello!"), temperature=temperature)
+            with pytest.raises(ModelError, match="no usable numbers"):
+                engine.choose([SYSTEM], ["yes"], ["yes", "no"])
+        assert engine.statistics.active == 0
+        engine.close()
+
     def test_unknown_architecture_is_not_called_damaged(
         self, tiny_model: Path, tmp_path: Path
     ) -> None:
@@ -366,7 +360,7 @@ class TestLoading:
         capfd: pytest.CaptureFixture[str],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        with caplog.at_level(logging.DEBUG, logger="bot.serving.llama"):
+        with caplog.at_level(logging.DEBUG, logger="bot.serving.library"):
             load(tiny_model).close()
         assert any("qwen2" in record.message for record in caplog.records)
         assert {record.levelno for record in caplog.records} == {logging.DEBUG}

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
-from bot.serving.sequences import SequencePool, common_prefix_length
+import pytest
+
+from bot.serving.sequences import (
+    WORTH_SHARING,
+    Places,
+    SequencePool,
+    common_length,
+    common_prefix_length,
+)
+
+MANY = WORTH_SHARING
 
 
 class Cells:
-    """What each sequence holds, counted instead of computed."""
+    """What is copied and removed, noted instead of done."""
 
     def __init__(self) -> None:
         self.copies: list[tuple[int, int, int]] = []
@@ -17,8 +27,13 @@ class Cells:
         self.removed.append(sequence)
 
 
-def finished(pool: SequencePool, tokens: list[int]) -> int:
-    cached = pool.open(tokens)
+def pool_of(cells: Cells | None = None, *, kept: int = 3, any_prefix: bool = True) -> SequencePool:
+    places = Places(opened=3, forked=2, kept=kept)
+    return SequencePool(cells or Cells(), places, shares_any_prefix=any_prefix)
+
+
+def finished(pool: SequencePool, tokens: list[int], adapter: str = "") -> int:
+    cached = pool.open(tokens, adapter)
     cached.tokens = tokens
     pool.keep(cached)
     return cached.sequence
@@ -26,31 +41,51 @@ def finished(pool: SequencePool, tokens: list[int]) -> int:
 
 def test_longest_known_beginning_is_shared_but_the_last_token_is_computed() -> None:
     cells = Cells()
-    pool = SequencePool(cells, count=4, keep_at_most=3)
-    finished(pool, [1, 9])
-    source = finished(pool, [1, 2, 3, 4])
-    cached = pool.open([1, 2, 3])
+    pool = pool_of(cells)
+    finished(pool, [1, *[9] * MANY])
+    source = finished(pool, [1, *[2] * MANY])
+    cached = pool.open([1, 2, 2])
     assert cached.tokens == [1, 2]
     assert cells.copies[-1] == (source, cached.sequence, 2)
 
 
+def test_reused_tokens_are_counted() -> None:
+    pool = pool_of()
+    finished(pool, [1] * MANY)
+    assert pool.known([1, 1, 2]) == 2
+    assert pool.reused_tokens == 0
+    pool.open([1, 1, 2])
+    assert pool.reused_tokens == 2
+
+
 def test_beginning_of_a_sequence_in_use_is_shared_too() -> None:
-    pool = SequencePool(Cells(), count=4, keep_at_most=2)
+    pool = pool_of()
     pool.open([1, 2, 3]).tokens += [1, 2]
     assert pool.open([1, 2, 3]).tokens == [1, 2]
 
 
+def test_nothing_is_shared_between_adapters() -> None:
+    pool = pool_of()
+    tokens = [1] * MANY
+    finished(pool, tokens, "legal")
+    assert pool.known(tokens, "") == pool.known(tokens, "sales") == 0
+    assert pool.known(tokens, "legal") == MANY - 1
+    fork = pool.fork(pool.open(tokens, "legal"))
+    assert fork is not None
+    assert fork.adapter == "legal"
+
+
 def test_recurrent_state_is_only_shared_whole() -> None:
-    pool = SequencePool(Cells(), count=4, keep_at_most=2, shares_any_prefix=False)
-    finished(pool, [1, 2, 3])
-    assert pool.open([1, 2, 4]).tokens == []
-    assert pool.open([1, 2, 3, 4]).tokens == [1, 2, 3]
+    pool = pool_of(any_prefix=False)
+    finished(pool, [1] * MANY)
+    assert pool.open([1] * (MANY - 1)).tokens == []
+    assert pool.open([1] * (MANY + 1)).tokens == [1] * MANY
 
 
 def test_sequence_used_least_recently_is_forgotten_first() -> None:
     cells = Cells()
-    pool = SequencePool(cells, count=5, keep_at_most=2)
-    older, newer = finished(pool, [1, 1]), finished(pool, [2, 2])
+    pool = pool_of(cells, kept=2)
+    older, newer = finished(pool, [1] * MANY), finished(pool, [2] * MANY)
     pool.drop(pool.open([1, 1, 5]))
     assert pool.evict()
     assert cells.removed[-1] == newer
@@ -61,18 +96,41 @@ def test_sequence_used_least_recently_is_forgotten_first() -> None:
 
 def test_sequence_that_begins_another_is_not_kept_beside_it() -> None:
     cells = Cells()
-    pool = SequencePool(cells, count=4, keep_at_most=3)
-    shorter = finished(pool, [1, 2])
-    finished(pool, [1, 2, 3])
+    pool = pool_of(cells)
+    shorter = finished(pool, [1] * MANY)
+    finished(pool, [1] * 2 * MANY)
     assert cells.removed == [shorter]
 
 
-def test_fork_shares_everything_and_none_is_given_when_all_are_in_use() -> None:
+@pytest.mark.parametrize("still_open", [True, False])
+def test_sequence_that_adds_little_to_another_is_not_kept(still_open: bool) -> None:
     cells = Cells()
-    pool = SequencePool(cells, count=2, keep_at_most=0)
+    pool = pool_of(cells)
+    first = pool.open([1])
+    first.tokens = [1] * MANY
+    if not still_open:
+        pool.keep(first)
+    probe = finished(pool, [1] * MANY + [2] * (MANY - 1))
+    assert cells.removed == [probe]
+    assert pool.known([1] * MANY) == MANY - 1
+
+
+def test_prompt_waits_for_another_that_computes_much_of_it() -> None:
+    pool = pool_of()
+    prompt, other = [1] * MANY + [2], [1] * MANY + [3]
+    assert pool.worth_waiting(prompt, [[7], other], "")
+    assert not pool.worth_waiting(prompt, [other[2:]], "")
+    assert not pool.worth_waiting(prompt, [], "")
+    finished(pool, other)
+    assert not pool.worth_waiting(prompt, [other], "")
+    assert not pool_of(any_prefix=False).worth_waiting(prompt, [other], "")
+
+
+def test_fork_shares_everything_and_none_is_given_when_all_are_in_use() -> None:
+    pool = pool_of()
     parent = pool.open([1, 2])
     parent.tokens += [1, 2]
-    fork = pool.fork(parent)
+    fork, _ = pool.fork(parent), pool.fork(parent)
     assert fork is not None
     assert fork.tokens == [1, 2]
     assert pool.fork(parent) is None
@@ -80,7 +138,24 @@ def test_fork_shares_everything_and_none_is_given_when_all_are_in_use() -> None:
     assert pool.fork(parent) is not None
 
 
+def test_forks_leave_the_places_of_others_free() -> None:
+    pool = pool_of(kept=1)
+    finished(pool, [5] * MANY)
+    parent = pool.open([1])
+    while pool.fork(parent) is not None:
+        pass
+    assert {pool.open([2]).sequence, pool.open([3]).sequence} <= set(range(6))
+
+
 def test_common_prefix_length_is_that_of_all_lists() -> None:
     assert common_prefix_length([[1, 2, 3], [1, 2], [1, 2, 4]]) == 2
     assert common_prefix_length([[1], [2]]) == 0
     assert common_prefix_length([[1, 2]]) == 2
+
+
+@pytest.mark.parametrize("length", range(12))
+def test_common_length_is_found_wherever_two_lists_part(length: int) -> None:
+    one = list(range(11))
+    other = [*one[:length], *[-1] * (11 - length)]
+    assert common_length(one, other) == common_length(other, one) == min(length, 11)
+    assert common_length(one[:length], one) == min(length, 11)
