@@ -6,8 +6,25 @@ with Workspace(port=8021) as workspace:
 """
 
 from bot.workspace.errors import Refused, WorkspaceError
-from bot.workspace.sample_team import sample_workspace
+from bot.workspace.faults import ANSWER_LOST, CUT, RATE_LIMITED, SERVER_ERROR, Fault
+from bot.workspace.models import Channel, Person, UserGroup
+from bot.workspace.sample_team import sample_partner, sample_workspace
 from bot.workspace.server import Workspace
 from bot.workspace.state import WorkspaceState
 
-__all__ = ["Refused", "Workspace", "WorkspaceError", "WorkspaceState", "sample_workspace"]
+__all__ = [
+    "ANSWER_LOST",
+    "CUT",
+    "RATE_LIMITED",
+    "SERVER_ERROR",
+    "Channel",
+    "Fault",
+    "Person",
+    "Refused",
+    "UserGroup",
+    "Workspace",
+    "WorkspaceError",
+    "WorkspaceState",
+    "sample_partner",
+    "sample_workspace",
+]

@@ -1,92 +1,189 @@
-"""Puts the parts of a workspace together."""
+"""Puts the parts of the local Slack together: its workspaces, and the app they install."""
 
-import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
-from bot.workspace import documents, response_urls, socket_mode
-from bot.workspace.changes import Change, Posted
+from bot.workspace import consent, documents, response_urls, socket_mode
+from bot.workspace.changes import Uninstalled
+from bot.workspace.consent import Consent
+from bot.workspace.deliveries import Deliveries
 from bot.workspace.documents import Documents
-from bot.workspace.events import events_of
+from bot.workspace.errors import Refused, WorkspaceError
 from bot.workspace.faults import Faults
-from bot.workspace.feed import Feed
-from bot.workspace.interactions import Interactions
-from bot.workspace.methods import methods_of
-from bot.workspace.page_api import PAGE, PageApi, index, only_from_here
-from bot.workspace.page_shapes import PageShapes
-from bot.workspace.response_urls import ResponseUrls
+from bot.workspace.file_routes import FileRoutes
+from bot.workspace.files import FILE_LIMIT
+from bot.workspace.http_mode import HttpMode
+from bot.workspace.limits import RateLimits
+from bot.workspace.manifest import AppManifest
+from bot.workspace.models import Payload
+from bot.workspace.oauth import Client, OAuth
+from bot.workspace.page_routes import PAGE, PageRoutes, index, only_from_here
 from bot.workspace.socket_mode import SocketMode
 from bot.workspace.state import WorkspaceState
-from bot.workspace.streams import Streams
-from bot.workspace.web_api import WebApi
+from bot.workspace.team import Team
+from bot.workspace.tokens import Tokens
+from bot.workspace.web_api import AppMethods, WebApi
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What the developer of the app was given or has set in its settings."""
+
+    bot_token: str
+    app_token: str
+    signing_secret: str
+    client: Client
+    manifest: AppManifest
+    redelivery_delays: Sequence[float]
+    token_lifetime: float | None
+    stream_lifetime: float
 
 
 class Application:
-    """The parts of one workspace, wired; lives in one event loop."""
+    """The parts, wired; lives in one event loop. The first workspace has the app already."""
 
     def __init__(
         self,
-        state: WorkspaceState,
+        states: Sequence[WorkspaceState],
+        app: App,
         faults: Faults,
+        limits: RateLimits,
         *,
-        bot_token: str,
-        app_token: str,
-        redelivery_delays: Sequence[float],
-        stream_lifetime: float,
+        installed: bool,
         folder: Path | None,
     ) -> None:
-        self.state = state
-        self.documents = Documents(folder) if folder else None
-        self.streams = Streams(state, lifetime=stream_lifetime)
-        self.socket_mode = SocketMode(state, redelivery_delays, on_change=self._bot_came_or_went)
-        self.response_urls = ResponseUrls(state)
-        self.interactions = Interactions(state, self.socket_mode, self.response_urls)
-        shapes = PageShapes(state, self.interactions)
-        self.feed = Feed(state, shapes)
-        self.page_api = PageApi(state, self.streams, self.interactions, shapes, self.feed)
-        self.web_api = WebApi(
-            {**methods_of(state, self.streams), **self.socket_mode.table()},
-            bot_token=bot_token,
-            app_token=app_token,
-            faults=faults,
-            clock=state.clock,
+        first = states[0]
+        self._app = app
+        self._states = {state.team_id: state for state in states}
+        self.tokens = Tokens(first.clock, app.token_lifetime)
+        if installed:
+            self.tokens.add(app.bot_token, first.team_id, app.manifest.scopes)
+        self.socket_mode = SocketMode(
+            first, app.redelivery_delays, on_change=self._bot_came_or_went
         )
-        state.changes.listen(self._tell_bot)
+        self.deliveries = Deliveries(self.socket_mode)
+        self.teams = {state.team_id: self._team(state) for state in states}
+        self.oauth = OAuth(app.client, self.tokens, self._states, first.clock, self._removed)
+        self.web_api = WebApi(
+            self.teams,
+            AppMethods(
+                {"oauth.v2.access": self.oauth.access, "oauth.v2.exchange": self.oauth.exchange},
+                self.socket_mode.table(),
+                {"auth.revoke": self.oauth.revoke, "apps.uninstall": self.oauth.uninstall},
+            ),
+            tokens=self.tokens,
+            app_token=app.app_token,
+            faults=faults,
+            limits=limits,
+            clock=first.clock,
+        )
+        self._documents = Documents(folder) if folder else None
 
     def site(self) -> web.Application:
-        application = web.Application(middlewares=[only_from_here])
-        application.add_routes(
+        site = web.Application(middlewares=[only_from_here], client_max_size=FILE_LIMIT + 2**20)
+        asking = Consent(self.oauth, self._states)
+        pages = PageRoutes(self.team_of)
+        files = FileRoutes(self._states, self.tokens, lambda user: self.team_of(user).state)
+        site.add_routes(
             [
                 web.get("/", index),
                 web.static("/page", PAGE),
-                web.get("/page-api/feed", self.feed.handle),
-                web.post("/page-api/{action}", self.page_api.handle),
+                web.get("/page-api/feed", pages.feed),
+                web.post("/page-api/{action}", pages.act),
                 web.route("*", "/api/{method}", self.web_api.handle),
                 web.get(socket_mode.PATH, self.socket_mode.handle),
-                web.post(response_urls.PATH + "/{key}", self.response_urls.handle),
+                web.post(response_urls.PATH + "/{team}/{key}", self._respond),
+                web.get(consent.AUTHORIZE, asking.ask),
+                web.post(consent.DECIDE, asking.decide),
+                *files.routes(),
             ]
         )
-        if self.documents:
-            pages = f"{documents.PATH}/{{path:.+}}"
-            application.router.add_get(pages, self.documents.handle)
-        application.on_response_prepare.append(_always_ask_again)
-        application.on_shutdown.append(self._close)
-        return application
+        if self._documents:
+            site.router.add_get(f"{documents.PATH}/{{path:.+}}", self._documents.handle)
+        site.on_response_prepare.append(_always_ask_again)
+        site.on_shutdown.append(self._close)
+        return site
+
+    def team_of(self, user_id: str) -> Team:
+        """The workspace somebody belongs to."""
+        for team in self.teams.values():
+            if any(person.id == user_id for person in team.state.people):
+                return team
+        raise Refused("user_not_found")
+
+    async def deliver_over_http(self, urls: Sequence[str], *, verified_now: bool) -> None:
+        """Turns to request URLs; the challenge is answered now, or as soon as a bot is there.
+
+        Where it must be answered now and is not, everything stays as it was.
+        """
+        first = next(iter(self._states.values()))
+        carrier = HttpMode(
+            urls,
+            signing_secret=self._app.signing_secret,
+            redelivery_delays=self._app.redelivery_delays,
+            clock=first.clock,
+            bot_name=first.bot.display_name,
+            on_change=self._bot_came_or_went,
+        )
+        if verified_now:
+            try:
+                await carrier.verify()
+            except WorkspaceError:
+                await carrier.close()
+                raise
+        else:
+            carrier.verify_when_there()
+        await self.deliveries.switch(carrier)
+        self._bot_came_or_went()
+
+    async def deliver_over_sockets(self) -> None:
+        await self.deliveries.switch(self.socket_mode)
+
+    def _team(self, state: WorkspaceState) -> Team:
+        return Team(
+            state,
+            self.deliveries,
+            self._app.manifest,
+            stream_lifetime=self._app.stream_lifetime,
+            is_installed=lambda: self.tokens.is_installed(state.team_id),
+            everybody=self._everybody,
+        )
+
+    def _everybody(self) -> list[Payload]:
+        """Every workspace and its people, for the page's switcher."""
+        return [
+            {
+                "id": state.team_id,
+                "name": state.team_name,
+                "people": [
+                    {"id": person.id, "name": person.display_name, "title": person.title}
+                    for person in state.people
+                    if not person.is_bot
+                ],
+            }
+            for state in self._states.values()
+        ]
+
+    def _removed(self, team_id: str, token_only: bool) -> None:
+        self.teams[team_id].send(Uninstalled(token_only))
 
     def _bot_came_or_went(self) -> None:
-        self.feed.set_bot_connected(self.socket_mode.is_connected)
+        for team in self.teams.values():
+            team.feed.set_bot_connected(self.deliveries.is_connected)
 
-    def _tell_bot(self, change: Change) -> None:
-        if isinstance(change, Posted) and change.message.is_streaming:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self.streams.lifetime, self.streams.expire_overdue)
-        for payload in events_of(self.state, change):
-            self.socket_mode.deliver(payload)
+    async def _respond(self, request: web.Request) -> web.Response:
+        team = self.teams.get(request.match_info["team"])
+        if team is None:
+            raise web.HTTPNotFound
+        return await team.response_urls.handle(request)
 
     async def _close(self, application: web.Application) -> None:
-        await self.feed.close()
+        for team in self.teams.values():
+            await team.feed.close()
+        await self.deliveries.close()
         await self.socket_mode.close()
 
 

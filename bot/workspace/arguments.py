@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from bot.workspace.errors import Refused
 from bot.workspace.models import Payload
@@ -13,9 +13,10 @@ from bot.workspace.models import Payload
 async def read_arguments(request: web.Request) -> Payload:
     """Query, form or JSON body as one object.
 
-    The SDK sends calls without arguments as application/json with an empty body.
+    The SDK sends calls without arguments as application/json with an empty body. HTTP
+    Basic credentials, which oauth.v2.access takes, become client_id and client_secret.
     """
-    values: Payload = dict(request.query)
+    values: Payload = {**request.query, **_credentials(request)}
     if request.content_type != "application/json":
         return values | dict(await request.post())
     body = await request.text()
@@ -28,6 +29,17 @@ async def read_arguments(request: web.Request) -> Payload:
     if not isinstance(decoded, dict):
         raise Refused("json_not_object")
     return values | decoded
+
+
+def _credentials(request: web.Request) -> Payload:
+    header = request.headers.get("Authorization", "")
+    if not header.startswith("Basic "):
+        return {}
+    try:
+        basic = BasicAuth.decode(header)
+    except ValueError:
+        raise Refused("invalid_auth") from None
+    return {"client_id": basic.login, "client_secret": basic.password}
 
 
 class Arguments:

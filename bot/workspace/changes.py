@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.workspace.models import Channel, Message
+from bot.workspace.models import Channel, Message, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,50 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamStopped:
-    """A person pressed "Stop" while an answer was being written."""
+class Left:
+    """Somebody left or was removed; `channel` is without him."""
 
-    message: Message
+    channel: Channel
     user: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChanged:
+    """Somebody is new, or became an admin, a guest or somebody with another name."""
+
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChanged:
+    """A channel is new, or has another name, or is shared now."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStopped:
+    """A person pressed "Stop"; `streams` are the answers that were being written then."""
+
+    channel: str
+    thread_ts: str
+    user: str
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextChanged:
+    """A person with the bot's pane open looks at another channel."""
+
+    user: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """The workspace no longer has the app, or only its token is gone (`token_only`)."""
+
+    token_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +117,12 @@ Change: TypeAlias = (
     | Deleted
     | Reacted
     | Joined
-    | StreamStopped
+    | Left
+    | PersonChanged
+    | ChannelChanged
+    | SessionStopped
+    | ContextChanged
+    | Uninstalled
     | HomeOpened
     | AssistantChanged
     | ViewsChanged

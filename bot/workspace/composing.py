@@ -6,6 +6,7 @@ from bot.workspace.state import WorkspaceState
 
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _URL = re.compile(r"https?://[^\s<>]+[^\s<>.,;:!?)\]'\"]")
+_MENTION = re.compile(r"<([@#])([A-Z0-9]+)>")
 
 
 def wire_text(state: WorkspaceState, typed: str) -> str:
@@ -17,7 +18,7 @@ def wire_text(state: WorkspaceState, typed: str) -> str:
     pieces = _CODE.split(typed.strip())
     # split() alternates text and code, because the pattern is one group.
     return "".join(
-        _escaped(piece) if index % 2 else _linked(state, _escaped(piece))
+        _escaped(piece) if index % 2 else linked_text(state, _escaped(piece))
         for index, piece in enumerate(pieces)
     )
 
@@ -26,7 +27,19 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _linked(state: WorkspaceState, text: str) -> str:
+def command_text(state: WorkspaceState, typed: str) -> str:
+    """What an escaped slash command gets: mentions carry the name too, "<@U0BOB|bob>"."""
+
+    def with_name(match: re.Match[str]) -> str:
+        sign, id_ = match.groups()
+        name = state.person(id_).name if sign == "@" else state.channel(id_).name
+        return f"<{sign}{id_}|{name}>"
+
+    return _MENTION.sub(with_name, wire_text(state, typed))
+
+
+def linked_text(state: WorkspaceState, text: str) -> str:
+    """Text with its names and addresses in Slack's wire form."""
     text = _URL.sub(lambda match: f"<{match.group()}>", text)
     for special in ("channel", "here", "everyone"):
         text = _named(text, "@", special, f"<!{special}>")

@@ -4,7 +4,7 @@
     - Refused: an operation Slack would refuse, with Slack's own error code
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.errors import LorebotError
 
@@ -17,10 +17,13 @@ class Refused(WorkspaceError):
     """The workspace refuses an operation the way Slack does.
 
     `code` is Slack's error code ("channel_not_found"); `details` become
-    `response_metadata.messages` in a Web API reply.
+    `response_metadata.messages` in a Web API reply, and `fields` stand beside `error`.
     """
 
-    def __init__(self, code: str, details: Sequence[str] = ()) -> None:
+    def __init__(
+        self, code: str, details: Sequence[str] = (), *, fields: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(f"The workspace refused this: {code}.")
         self.code = code
         self.details = tuple(details)
+        self.fields = dict(fields or {})

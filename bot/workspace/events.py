@@ -1,6 +1,7 @@
 """The Events API: what a change looks like to the bot.
 
-Not covered: the rich_text blocks Slack adds to a person's text, and `client_msg_id`.
+Not covered: the rich_text blocks Slack adds to a person's text, `client_msg_id`, and
+`file_shared`, which says nothing that the message with its files does not.
 """
 
 import secrets
@@ -9,12 +10,15 @@ from collections.abc import Iterator
 from bot.workspace.changes import (
     Change,
     Changed,
+    ContextChanged,
     Deleted,
     HomeOpened,
     Joined,
+    Left,
     Posted,
     Reacted,
-    StreamStopped,
+    SessionStopped,
+    Uninstalled,
 )
 from bot.workspace.models import Channel, Message, Payload
 from bot.workspace.shapes import message_shape, view_shape
@@ -29,7 +33,7 @@ def events_of(state: WorkspaceState, change: Change) -> list[Payload]:
     return [_callback(state, event, channel) for event, channel in _events(state, change)]
 
 
-def _events(state: WorkspaceState, change: Change) -> Iterator[tuple[Payload, Channel]]:
+def _events(state: WorkspaceState, change: Change) -> Iterator[tuple[Payload, Channel | None]]:
     match change:
         case Posted(message) if _heard(state, message):
             yield from _posted(state, message)
@@ -40,11 +44,17 @@ def _events(state: WorkspaceState, change: Change) -> Iterator[tuple[Payload, Ch
         case Reacted(message) if _heard(state, message):
             yield _reaction(state, change), state.channel(message.channel)
         case Joined(channel, user) if state.bot.id in channel.members:
-            yield _member_joined(state, channel, user), channel
-        case StreamStopped(message, user):
-            yield _session_stopped(state, message, user), state.channel(message.channel)
+            yield _member(state, "member_joined_channel", channel, user), channel
+        case Left(channel, user) if state.bot.id in (*channel.members, user):
+            yield _member(state, "member_left_channel", channel, user), channel
+        case SessionStopped(channel_id):
+            yield _session_stopped(state, change), state.channel(channel_id)
         case HomeOpened(user, tab):
             yield _home_opened(state, user, tab), state.direct_channel(user)
+        case ContextChanged(user, channel_id):
+            yield _context_changed(state, user, channel_id), state.direct_channel(user)
+        case Uninstalled(token_only):
+            yield from _uninstalled(state, token_only)
 
 
 def _heard(state: WorkspaceState, message: Message) -> bool:
@@ -52,7 +62,7 @@ def _heard(state: WorkspaceState, message: Message) -> bool:
     return member and message.ephemeral_to is None
 
 
-def _callback(state: WorkspaceState, event: Payload, channel: Channel) -> Payload:
+def _callback(state: WorkspaceState, event: Payload, channel: Channel | None) -> Payload:
     event_id = f"Ev{secrets.token_hex(5).upper()}"
     return {
         "token": "local",
@@ -73,7 +83,7 @@ def _callback(state: WorkspaceState, event: Payload, channel: Channel) -> Payloa
                 "is_enterprise_install": False,
             }
         ],
-        "is_ext_shared_channel": channel.is_ext_shared,
+        "is_ext_shared_channel": channel is not None and channel.is_ext_shared,
         "event_context": f"4-{event_id}",
     }
 
@@ -83,7 +93,8 @@ def _posted(state: WorkspaceState, message: Message) -> Iterator[tuple[Payload, 
     channel = state.channel(message.channel)
     shape = message_shape(state, message, with_metadata=True)
     where = {"channel": channel.id, "event_ts": message.ts}
-    yield {**shape, **where, "channel_type": channel.kind}, channel
+    subtype = {"subtype": "file_share"} if message.files else {}
+    yield {**shape, **where, **subtype, "channel_type": channel.kind}, channel
     by_person = message.user != state.bot.id
     if by_person and not channel.is_im and f"<@{state.bot.id}" in message.text:
         yield {**shape, **where, "type": "app_mention"}, channel
@@ -133,9 +144,9 @@ def _reaction(state: WorkspaceState, reacted: Reacted) -> Payload:
     }
 
 
-def _member_joined(state: WorkspaceState, channel: Channel, user: str) -> Payload:
+def _member(state: WorkspaceState, kind: str, channel: Channel, user: str) -> Payload:
     return {
-        "type": "member_joined_channel",
+        "type": kind,
         "user": user,
         "channel": channel.id,
         "channel_type": "G" if channel.is_private else "C",
@@ -144,15 +155,37 @@ def _member_joined(state: WorkspaceState, channel: Channel, user: str) -> Payloa
     }
 
 
-def _session_stopped(state: WorkspaceState, message: Message, user: str) -> Payload:
+def _session_stopped(state: WorkspaceState, stopped: SessionStopped) -> Payload:
     return {
         "type": "agent_session_stopped",
-        "user": user,
-        "channel": message.channel,
-        "thread_ts": message.root_ts,
-        "streaming_message_ts": [message.ts],
+        "user": stopped.user,
+        "channel": stopped.channel,
+        "thread_ts": stopped.thread_ts,
+        "streaming_message_ts": list(stopped.streams),
         "event_ts": state.next_ts(),
     }
+
+
+def _context_changed(state: WorkspaceState, user: str, channel_id: str) -> Payload:
+    entity = {
+        "type": "slack#/types/channel_id",
+        "value": channel_id,
+        "team_id": state.team_id,
+    }
+    return {
+        "type": "app_context_changed",
+        "user": user,
+        "channel": state.direct_channel(user).id,
+        "context": {"entities": [entity]},
+        "event_ts": state.next_ts(),
+    }
+
+
+def _uninstalled(state: WorkspaceState, token_only: bool) -> Iterator[tuple[Payload, None]]:
+    revoked = {"oauth": [], "bot": [state.bot.id]}
+    yield {"type": "tokens_revoked", "tokens": revoked, "event_ts": state.next_ts()}, None
+    if not token_only:
+        yield {"type": "app_uninstalled", "event_ts": state.next_ts()}, None
 
 
 def _home_opened(state: WorkspaceState, user: str, tab: str) -> Payload:

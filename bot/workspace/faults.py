@@ -1,17 +1,30 @@
 """Failures on demand, to see how the bot takes them."""
 
+import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a call answers instead of being carried out."""
+    """What a call answers instead of, or after, being carried out.
 
-    error: str
+    With status 0 the connection is cut without an answer. `delay` is in seconds.
+    `carried_out` loses only the answer: what was asked for has happened.
+    """
+
+    error: str = "internal_error"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    carried_out: bool = False
+
+
+RATE_LIMITED = Fault("ratelimited", 429, {"Retry-After": "1"})
+SERVER_ERROR = Fault("internal_error", 500)
+CUT = Fault("connection_cut", 0)
+ANSWER_LOST = Fault("answer_lost", 0, carried_out=True)
 
 
 class Faults:
@@ -20,6 +33,10 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Fault]] = {}
+        self._share = 0.0
+        self._common: tuple[Fault, ...] = ()
+        self._methods: frozenset[str] = frozenset()
+        self._random = random.Random(0)  # noqa: S311 - a repeatable storm, not a secret
 
     def add(
         self,
@@ -29,6 +46,8 @@ class Faults:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         times: int = 1,
+        delay: float = 0.0,
+        carried_out: bool = False,
     ) -> None:
         """Makes the next `times` calls of a method fail.
 
@@ -36,15 +55,39 @@ class Faults:
         "internal_error".
         """
         code = error or ("ratelimited" if status == 429 else "internal_error")
+        fault = Fault(code, status, dict(headers or {}), delay, carried_out)
         with self._lock:
-            faults = self._waiting.setdefault(method, [])
-            faults.extend([Fault(code, status, dict(headers or {}))] * times)
+            self._waiting.setdefault(method, []).extend([fault] * times)
+
+    def sometimes(
+        self,
+        share: float,
+        faults: Sequence[Fault] = (RATE_LIMITED, SERVER_ERROR, CUT),
+        *,
+        methods: Collection[str] = (),
+        seed: int = 0,
+    ) -> None:
+        """Makes this share of all calls fail by one of `faults`, until `clear`.
+
+        `methods` keeps it to those. The same seed gives the same draws.
+        """
+        with self._lock:
+            self._share, self._common = share, tuple(faults)
+            self._methods = frozenset(methods)
+            self._random = random.Random(seed)  # noqa: S311
 
     def take(self, method: str) -> Fault | None:
         with self._lock:
-            faults = self._waiting.get(method)
-            return faults.pop(0) if faults else None
+            waiting = self._waiting.get(method)
+            if waiting:
+                return waiting.pop(0)
+            if self._methods and method not in self._methods:
+                return None
+            if self._random.random() < self._share:
+                return self._random.choice(self._common)
+            return None
 
     def clear(self) -> None:
         with self._lock:
             self._waiting.clear()
+            self._share = 0.0

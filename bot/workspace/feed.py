@@ -10,8 +10,11 @@ from bot.workspace.changes import (
     AssistantChanged,
     Change,
     Changed,
+    ChannelChanged,
     Deleted,
     Joined,
+    Left,
+    PersonChanged,
     Posted,
     ViewsChanged,
 )
@@ -89,7 +92,7 @@ class Feed:
             case Deleted(message) if self._sees(user_id, message):
                 removed = {"type": "removed", "channel": message.channel, "ts": message.ts}
                 return [removed, *self._root(user_id, message)]
-            case Joined():
+            case Joined() | Left() | PersonChanged() | ChannelChanged():
                 return [self._snapshot(user_id)]
             case AssistantChanged(channel_id):
                 return self._assistant(user_id, channel_id)

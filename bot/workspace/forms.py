@@ -4,8 +4,40 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.workspace.blocks import elements
+from bot.workspace.element_rules import offered
 from bot.workspace.errors import WorkspaceError
 from bot.workspace.models import Payload
+
+_FIELDS = {
+    "users_select": "selected_user",
+    "channels_select": "selected_channel",
+    "conversations_select": "selected_conversation",
+    "multi_users_select": "selected_users",
+    "multi_channels_select": "selected_channels",
+    "multi_conversations_select": "selected_conversations",
+    "datepicker": "selected_date",
+    "timepicker": "selected_time",
+    "datetimepicker": "selected_date_time",
+    "plain_text_input": "value",
+    "email_text_input": "value",
+    "url_text_input": "value",
+    "number_input": "value",
+}
+"""The field of `state.values` that holds an element's answer as it is."""
+
+_INITIAL = (
+    "initial_value",
+    "initial_user",
+    "initial_users",
+    "initial_channel",
+    "initial_channels",
+    "initial_conversation",
+    "initial_conversations",
+    "initial_date",
+    "initial_time",
+    "initial_date_time",
+)
+_PRESSED = ("button", "icon_button", "feedback_buttons", "overflow")
 
 
 def action_of(block: Payload, element: Payload, value: Any, action_ts: str) -> Payload:
@@ -30,21 +62,16 @@ def action_of(block: Payload, element: Payload, value: Any, action_ts: str) -> P
 def state_value(element: Payload, answer: Any) -> Payload:
     """An element's entry in `state.values`; `answer` is a text, an option's value or several."""
     kind = element["type"]
+    if kind in _FIELDS:
+        several = kind.startswith("multi_")
+        return {"type": kind, _FIELDS[kind]: list(answer or ()) if several else answer or None}
     match kind:
-        case "static_select" | "radio_buttons" | "overflow":
+        case "static_select" | "radio_buttons" | "overflow" | "external_select":
             chosen = _option(element, answer) if answer else None
             return {"type": kind, "selected_option": chosen}
-        case "checkboxes" | "multi_static_select":
+        case "checkboxes" | "multi_static_select" | "multi_external_select":
             chosen_many = [_option(element, each) for each in answer or ()]
             return {"type": kind, "selected_options": chosen_many}
-        case "users_select":
-            return {"type": kind, "selected_user": answer or None}
-        case "channels_select":
-            return {"type": kind, "selected_channel": answer or None}
-        case "conversations_select":
-            return {"type": kind, "selected_conversation": answer or None}
-        case "plain_text_input":
-            return {"type": kind, "value": answer or None}
     raise WorkspaceError(f"A person cannot fill in an element of type {kind}.")
 
 
@@ -54,7 +81,7 @@ def filled(blocks: Iterable[Payload], answers: Mapping[str, Any]) -> Payload:
     known = set()
     for block, element in elements(blocks):
         known.add(element["action_id"])
-        if element["type"] in ("button", "overflow"):
+        if element["type"] in _PRESSED:
             continue
         answer = answers.get(element["action_id"], _initial(element))
         values.setdefault(block["block_id"], {})[element["action_id"]] = state_value(
@@ -67,18 +94,28 @@ def filled(blocks: Iterable[Payload], answers: Mapping[str, Any]) -> Payload:
 
 
 def missing(blocks: Iterable[Payload], values: Payload) -> dict[str, str]:
-    """By block_id, what a person must still fill in."""
-    return {
-        block["block_id"]: "Please complete this required field."
-        for block, element in elements(blocks)
-        if block["type"] == "input"
-        and not block.get("optional")
-        and not _answered(values[block["block_id"]][element["action_id"]])
-    }
+    """By block_id, what a person must still fill in, or has filled in too short or too long."""
+    problems: dict[str, str] = {}
+    for block, element in elements(blocks):
+        if block["type"] != "input":
+            continue
+        problem = _problem(block, element, values[block["block_id"]][element["action_id"]])
+        if problem:
+            problems[block["block_id"]] = problem
+    return problems
 
 
-def _answered(value: Payload) -> bool:
-    return any(content for name, content in value.items() if name != "type")
+def _problem(block: Payload, element: Payload, value: Payload) -> str:
+    if not any(content for name, content in value.items() if name != "type"):
+        return "" if block.get("optional") else "Please complete this required field."
+    if element["type"] != "plain_text_input":
+        return ""
+    typed = len(value["value"])
+    if typed < element.get("min_length", 0):
+        return f"Please enter at least {element['min_length']} characters."
+    if typed > element.get("max_length", 3_000):
+        return f"Please enter at most {element.get('max_length', 3_000)} characters."
+    return ""
 
 
 def _initial(element: Payload) -> Any:
@@ -86,18 +123,20 @@ def _initial(element: Payload) -> Any:
         return element["initial_option"]["value"]
     if "initial_options" in element:
         return [option["value"] for option in element["initial_options"]]
-    for name in ("initial_value", "initial_user", "initial_channel", "initial_conversation"):
-        if name in element:
-            return element[name]
-    return None
+    return next((element[name] for name in _INITIAL if name in element), None)
 
 
 def _option(element: Payload, value: Any) -> Payload:
-    for option in element["options"]:
+    """The option of this value; an external select's may also come whole, as suggested."""
+    if element["type"].endswith("external_select") and isinstance(value, dict):
+        return value
+    initial = [element["initial_option"]] if element.get("initial_option") else []
+    known = [*offered(element), *initial, *(element.get("initial_options") or ())]
+    for option in known:
         if option["value"] == value:
             return dict(option)
-    offered = [option["value"] for option in element["options"]]
-    raise WorkspaceError(f"{value!r} is not an option; there is {offered}.")
+    values = [option["value"] for option in known]
+    raise WorkspaceError(f"{value!r} is not an option; there is {values}.")
 
 
 def _feedback(element: Payload, value: Any) -> Payload:
@@ -105,8 +144,8 @@ def _feedback(element: Payload, value: Any) -> Payload:
         button = element[name]
         if button["value"] == value:
             return {"text": button["text"], "value": value}
-    offered = [element[name]["value"] for name in ("positive_button", "negative_button")]
-    raise WorkspaceError(f"{value!r} is no feedback here; there is {offered}.")
+    offered_values = [element[name]["value"] for name in ("positive_button", "negative_button")]
+    raise WorkspaceError(f"{value!r} is no feedback here; there is {offered_values}.")
 
 
 def _same(own: str, value: Any) -> None:

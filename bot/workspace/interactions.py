@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.workspace.blocks import find_element
+from bot.workspace.deliveries import Deliveries
+from bot.workspace.element_rules import offered
 from bot.workspace.errors import Refused, WorkspaceError
 from bot.workspace.forms import action_of, filled, missing
+from bot.workspace.manifest import AppManifest
 from bot.workspace.methods.views import read_view
 from bot.workspace.models import Message, Payload
 from bot.workspace.response_urls import ResponseUrls
 from bot.workspace.shapes import message_shape, view_shape
-from bot.workspace.socket_mode import SocketMode
 from bot.workspace.state import WorkspaceState
 from bot.workspace.views import View
 
@@ -23,11 +25,16 @@ class Interactions:
     """
 
     def __init__(
-        self, state: WorkspaceState, socket: SocketMode, response_urls: ResponseUrls
+        self,
+        state: WorkspaceState,
+        deliveries: Deliveries,
+        response_urls: ResponseUrls,
+        manifest: AppManifest,
     ) -> None:
         self._state = state
-        self._socket = socket
+        self._deliveries = deliveries
         self._response_urls = response_urls
+        self._manifest = manifest
         self._feedback: dict[tuple[str, str, str], dict[str, str]] = {}
 
     def feedback(self, user_id: str, channel_id: str, ts: str) -> dict[str, str]:
@@ -41,7 +48,7 @@ class Interactions:
         message = self._visible(user_id, channel_id, ts)
         block, element = find_element(message.blocks, action_id)
         action = action_of(block, element, value, self._state.next_ts())
-        await self._socket.request(
+        await self._deliveries.request(
             "interactive",
             {
                 **self._actor("block_actions", user_id),
@@ -67,7 +74,7 @@ class Interactions:
         view = self._own_view(user_id, view_id)
         block, element = find_element(view.definition["blocks"], action_id)
         values = filled(view.definition["blocks"], answers or {})
-        await self._socket.request(
+        await self._deliveries.request(
             "interactive",
             {
                 **self._actor("block_actions", user_id),
@@ -86,7 +93,7 @@ class Interactions:
         problems = missing(view.definition["blocks"], values)
         if problems:
             return problems
-        answer = await self._socket.request(
+        answer = await self._deliveries.request(
             "interactive",
             {
                 **self._actor("view_submission", user_id),
@@ -101,7 +108,7 @@ class Interactions:
         view = self._own_view(user_id, view_id)
         self._state.views.close(view)
         if view.definition.get("notify_on_close"):
-            await self._socket.request(
+            await self._deliveries.request(
                 "interactive",
                 {
                     **self._actor("view_closed", user_id),
@@ -112,9 +119,11 @@ class Interactions:
 
     async def command(self, user_id: str, channel_id: str, command: str, text: str) -> None:
         """Types a slash command; whatever it is acknowledged with shows to that person."""
+        if not self._manifest.knows(command):
+            raise WorkspaceError(f"{command} is not a valid command.")
         channel = self._state.joined_channel(channel_id, user_id)
         person = self._state.person(user_id)
-        answer = await self._socket.request(
+        answer = await self._deliveries.request(
             "slash_commands",
             {
                 "token": "local",
@@ -138,7 +147,7 @@ class Interactions:
     async def shortcut(self, user_id: str, channel_id: str, ts: str, callback_id: str) -> None:
         """Chooses a message shortcut from a message's menu."""
         message = self._visible(user_id, channel_id, ts)
-        await self._socket.request(
+        await self._deliveries.request(
             "interactive",
             {
                 **self._actor("message_action", user_id),
@@ -148,6 +157,44 @@ class Interactions:
                 "action_ts": self._state.next_ts(),
             },
         )
+
+    async def global_shortcut(self, user_id: str, callback_id: str) -> None:
+        """Chooses a shortcut that belongs to no message."""
+        await self._deliveries.request(
+            "interactive",
+            {
+                **self._actor("shortcut", user_id),
+                "callback_id": callback_id,
+                "action_ts": self._state.next_ts(),
+            },
+        )
+
+    async def suggest(
+        self, user_id: str, place: Mapping[str, str], action_id: str, typed: str
+    ) -> list[Payload]:
+        """The options the bot offers for what was typed into an external select.
+
+        `place` names either a `view_id` or a `channel` and `ts`.
+        """
+        context: Payload
+        if place.get("view_id"):
+            view = self._own_view(user_id, place["view_id"])
+            blocks, context = view.definition["blocks"], {"view": view_shape(self._state, view)}
+        else:
+            message = self._visible(user_id, place["channel"], place["ts"])
+            blocks, context = message.blocks, self._message_context(user_id, message)
+        block, element = find_element(blocks, action_id)
+        answer = await self._deliveries.request(
+            "interactive",
+            {
+                **self._actor("block_suggestion", user_id),
+                **context,
+                "action_id": element["action_id"],
+                "block_id": block["block_id"],
+                "value": typed,
+            },
+        )
+        return offered(answer)
 
     def _carry_out(self, view: View, answer: Payload) -> dict[str, str]:
         """Does what the acknowledgement of a submission asks for."""

@@ -1,6 +1,6 @@
 """The values a workspace is made of. All of them are immutable; a change makes a new one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Payload: TypeAlias = dict[str, Any]
@@ -24,10 +24,40 @@ class Person:
     is_ultra_restricted: bool = False
     is_stranger: bool = False
     bot_id: str | None = None
+    # Of somebody from another organisation; "" for the workspace's own people.
+    team_id: str = ""
+
+    @property
+    def is_guest(self) -> bool:
+        return self.is_restricted or self.is_ultra_restricted
 
     @property
     def is_bot(self) -> bool:
         return self.bot_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """People who are mentioned together: <!subteam^S0OWNERS>."""
+
+    id: str
+    handle: str
+    name: str
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An uploaded file; `created` is in seconds since the epoch."""
+
+    id: str
+    name: str
+    title: str
+    user: str
+    created: int
+    mimetype: str
+    filetype: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +116,10 @@ class Message:
     ephemeral_to: str | None = None
     reactions: tuple[Reaction, ...] = ()
     stream: Stream | None = None
+    files: tuple[str, ...] = ()
+    """Ids of uploaded files."""
+    previews: tuple[str, ...] = ()
+    """Addresses the message shows a preview of."""
 
     @property
     def is_reply(self) -> bool:

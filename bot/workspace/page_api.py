@@ -1,51 +1,49 @@
-"""What the page calls when a person does something. Anybody may act as anybody here."""
+"""What a person can do on the page, an action a method."""
 
-import json
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from bot.workspace.changes import HomeOpened
-from bot.workspace.composing import wire_text
+from bot.workspace.composing import command_text, wire_text
 from bot.workspace.errors import WorkspaceError
 from bot.workspace.feed import Feed
 from bot.workspace.interactions import Interactions
+from bot.workspace.manifest import AppManifest
 from bot.workspace.models import Payload
 from bot.workspace.page_shapes import PageShapes
 from bot.workspace.state import WorkspaceState
 from bot.workspace.streams import Streams
 
-PAGE = Path(__file__).parent / "page"
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
 Action: TypeAlias = Callable[[Payload], Awaitable[Payload]]
 
 
 class PageApi:
-    """POST /page-api/<action> with a JSON object that names its `person`."""
+    """Every action takes the page's JSON object, which names its `person`."""
 
     def __init__(
         self,
         state: WorkspaceState,
         streams: Streams,
         interactions: Interactions,
+        manifest: AppManifest,
         shapes: PageShapes,
         feed: Feed,
     ) -> None:
         self._state = state
         self._streams = streams
         self._interactions = interactions
+        self._manifest = manifest
         self._shapes = shapes
         self._feed = feed
         self._actions: dict[str, Action] = {
             "post": self.post,
+            "edit": self.edit,
+            "delete": self.delete,
+            "shortcut": self.shortcut,
+            "suggest": self.suggest,
+            "join": self.join,
+            "leave": self.leave,
+            "talk-to": self.talk_to,
             "react": self.react,
             "click": self.click,
             "click-view": self.click_view,
@@ -57,37 +55,72 @@ class PageApi:
             "read": self.read,
         }
 
-    async def handle(self, request: web.Request) -> web.Response:
-        """200 with what an action returns, or 400 with `error`, a sentence for the person."""
-        action = self._actions.get(request.match_info["action"])
-        # A JSON body cannot be posted from another site without asking, and nobody answers.
-        if action is None or request.content_type != "application/json":
-            raise web.HTTPNotFound
+    def action(self, name: str) -> Action:
         try:
-            return web.json_response(await action(await request.json()))
-        except WorkspaceError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        except (KeyError, json.JSONDecodeError) as error:
-            return web.json_response({"error": f"The request lacks {error}."}, status=400)
+            return self._actions[name]
+        except KeyError:
+            raise WorkspaceError(f"The page has no action {name!r}.") from None
 
     async def post(self, body: Payload) -> Payload:
         """Posts what a person typed; text that starts with "/" is a slash command."""
         typed = str(body["text"]).strip()
-        if not typed:
+        files = [str(file_id) for file_id in body.get("files", ())]
+        if not typed and not files:
             raise WorkspaceError("Write something first.")
         if typed.startswith("/"):
-            command, _, text = typed.partition(" ")
-            await self._interactions.command(
-                body["person"], body["channel"], command, wire_text(self._state, text)
-            )
-            return {}
+            return await self._command(body, typed)
         message = self._state.post(
             body["channel"],
             body["person"],
             wire_text(self._state, typed),
             thread_ts=body.get("thread_ts"),
+            files=files,
         )
         return {"ts": message.ts}
+
+    async def _command(self, body: Payload, typed: str) -> Payload:
+        command, _, text = typed.partition(" ")
+        if body.get("thread_ts"):
+            raise WorkspaceError(f"{command} is not supported in threads. Sorry!")
+        if self._manifest.escapes(command):
+            text = command_text(self._state, text)
+        await self._interactions.command(body["person"], body["channel"], command, text.strip())
+        return {}
+
+    async def edit(self, body: Payload) -> Payload:
+        text = wire_text(self._state, str(body["text"]))
+        self._state.edit(body["channel"], body["ts"], body["person"], text)
+        return {}
+
+    async def delete(self, body: Payload) -> Payload:
+        self._state.delete(body["channel"], body["ts"], body["person"])
+        return {}
+
+    async def shortcut(self, body: Payload) -> Payload:
+        await self._interactions.shortcut(
+            body["person"], body["channel"], body["ts"], body["callback_id"]
+        )
+        return {}
+
+    async def suggest(self, body: Payload) -> Payload:
+        options = await self._interactions.suggest(
+            body["person"], body["place"], body["action_id"], body["typed"]
+        )
+        return {"options": options}
+
+    async def join(self, body: Payload) -> Payload:
+        """Joins a channel, or adds the person that `user` names to it."""
+        channel = self._state.readable_channel(body["channel"], body["person"])
+        self._state.join(channel.id, body.get("user") or body["person"])
+        return {}
+
+    async def leave(self, body: Payload) -> Payload:
+        self._state.leave(body["channel"], body["person"])
+        return {}
+
+    async def talk_to(self, body: Payload) -> Payload:
+        """Opens the direct conversation with another person."""
+        return {"channel": self._state.direct_channel(body["person"], body["user"]).id}
 
     async def react(self, body: Payload) -> Payload:
         """Adds a person's reaction, or takes it back where it is already there."""
@@ -130,7 +163,7 @@ class PageApi:
         return {}
 
     async def stop(self, body: Payload) -> Payload:
-        self._streams.stop_by_person(body["channel"], body["ts"], body["person"])
+        self._streams.stop_session(body["channel"], body["thread_ts"], body["person"])
         return {}
 
     async def dismiss(self, body: Payload) -> Payload:
@@ -142,24 +175,3 @@ class PageApi:
         self._shapes.read[body["person"], body["channel"]] = body["ts"]
         self._feed.resend(body["person"], body["channel"])
         return {}
-
-
-async def index(request: web.Request) -> web.FileResponse:
-    return web.FileResponse(
-        PAGE / "index.html",
-        headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
-    )
-
-
-@web.middleware
-async def only_from_here(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Refuses other sites a browser may have open: by name of the host and by origin."""
-    host = urlsplit(f"//{request.host}").hostname
-    origin = request.headers.get("Origin")
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise web.HTTPForbidden(text="This workspace answers on this machine only.")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text="This workspace answers its own page only.")
-    return await handler(request)

@@ -41,7 +41,7 @@ class ResponseUrls:
     ) -> str:
         key = secrets.token_urlsafe(16)
         self._slots[key] = _Slot(user_id, channel_id, message_ts, thread_ts, self._state.clock())
-        return f"{self._state.url.rstrip('/')}{PATH}/{key}"
+        return f"{self._state.url.rstrip('/')}{PATH}/{self._state.team_id}/{key}"
 
     async def handle(self, request: web.Request) -> web.Response:
         try:

@@ -29,3 +29,25 @@ def sample_workspace() -> WorkspaceState:
             ),
         ),
     )
+
+
+def sample_partner() -> WorkspaceState:
+    """A second workspace, to install the app into as well: Dana (admin) and Eli."""
+    dana = Person("U1DANA", "dana", "Dana", "Founder", is_admin=True, is_owner=True)
+    eli = Person("U1ELI", "eli", "Eli", "Designer")
+    bot = Person("U1LOREBOT", "lorebot", "Lorebot", bot_id="B1LOREBOT")
+    everyone = (dana.id, eli.id, bot.id)
+    return WorkspaceState(
+        team_id="T1PARTNER",
+        team_name="Partner Studio",
+        bot=bot,
+        people=(dana, eli),
+        channels=(
+            Channel("C1GENERAL", "general", everyone, topic="The whole studio"),
+            Channel("C1HELP", "help", everyone, topic="Ask anything; mention @Lorebot"),
+            *(
+                Channel(f"D{person.id[1:]}", person.name, (person.id, bot.id), is_im=True)
+                for person in (dana, eli)
+            ),
+        ),
+    )

@@ -1,38 +1,44 @@
 """The workspace as a running server, used from any thread."""
 
-import errno
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
-from aiohttp import web
-
-from bot.workspace.application import Application
-from bot.workspace.background_loop import BackgroundLoop
+from bot.workspace.actions import Actions
+from bot.workspace.application import App, Application
 from bot.workspace.documents import PATH
 from bot.workspace.errors import WorkspaceError
 from bot.workspace.faults import Faults
+from bot.workspace.limits import RateLimits
+from bot.workspace.manifest import AppManifest
 from bot.workspace.models import Payload
+from bot.workspace.oauth import Client
+from bot.workspace.running import HOST, Running
 from bot.workspace.sample_team import sample_workspace
-from bot.workspace.shapes import message_shape, view_shape
 from bot.workspace.state import WorkspaceState
 from bot.workspace.web_api import Call
 
 Result = TypeVar("Result")
 
-HOST = "127.0.0.1"
-ACTION_TIMEOUT = 10.0
-"""Seconds an action from another thread may take before it counts as stuck."""
+REDELIVERY_OVER_SOCKETS = (3.0, 30.0, 60.0)
+REDELIVERY_OVER_HTTP = (0.0, 60.0, 300.0)
 
 
-class Workspace:
+class Workspace(Actions):
     """A Slack-compatible workspace on 127.0.0.1, with its page.
 
     `port` 0 takes a free one. `redelivery_delays` are the seconds before an event nobody
     acknowledged is sent again, one after the other; `stream_lifetime` is in seconds too.
     The Markdown files below `documents` are shown under `documents_url`.
+
+    Events go over Socket Mode, or by HTTP to `request_url`, one address or those of
+    several replicas. With a `manifest` the app hears, may do and is asked only what that
+    says. `others` are more workspaces, which install the app by OAuth; so does the first
+    one where it is not `installed`. With a `token_lifetime` in seconds, tokens rotate.
+
     All methods may be called from any thread but the workspace's own; those that act
     raise WorkspaceError where Slack, or the bot, would not have it.
     """
@@ -41,53 +47,64 @@ class Workspace:
         self,
         state: WorkspaceState | None = None,
         *,
+        others: Sequence[WorkspaceState] = (),
         port: int = 0,
         bot_token: str = "xoxb-local",  # noqa: S107 - a token for this machine only
         app_token: str = "xapp-local",  # noqa: S107
-        redelivery_delays: Sequence[float] = (3.0, 30.0, 60.0),
+        signing_secret: str = "local-signing-secret",  # noqa: S107
+        client_id: str = "1001.2002",
+        client_secret: str = "local-client-secret",  # noqa: S107
+        redirect_urls: Sequence[str] = (),
+        installed: bool = True,
+        token_lifetime: float | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        request_url: str | Sequence[str] = (),
+        redelivery_delays: Sequence[float] | None = None,
         stream_lifetime: float = 300.0,
         documents: Path | None = None,
     ) -> None:
-        self.state = state or sample_workspace()
         self.bot_token = bot_token
         self.app_token = app_token
+        self.signing_secret = signing_secret
+        self.client_id = client_id
+        self.client_secret = client_secret
         self.faults = Faults()
-        self._port = port
+        self.limits = RateLimits()
+        self._request_urls = _several(request_url)
+        usual = REDELIVERY_OVER_HTTP if self._request_urls else REDELIVERY_OVER_SOCKETS
+        states = (state or sample_workspace(), *others)
         self._application = Application(
-            self.state,
+            states,
+            App(
+                bot_token=bot_token,
+                app_token=app_token,
+                signing_secret=signing_secret,
+                client=Client(client_id, client_secret, tuple(redirect_urls)),
+                manifest=AppManifest.read(manifest),
+                redelivery_delays=usual if redelivery_delays is None else redelivery_delays,
+                token_lifetime=token_lifetime,
+                stream_lifetime=stream_lifetime,
+            ),
             self.faults,
-            bot_token=bot_token,
-            app_token=app_token,
-            redelivery_delays=redelivery_delays,
-            stream_lifetime=stream_lifetime,
+            self.limits,
+            installed=installed,
             folder=documents,
         )
-        self._loop: BackgroundLoop | None = None
-        self._runner: web.AppRunner | None = None
+        super().__init__(self._application.teams[states[0].team_id], Running(port))
 
     # Life
 
     def start(self) -> None:
         """Serves from a thread of its own; raises WorkspaceError where the port is taken."""
-        self._loop = BackgroundLoop("workspace", timeout=ACTION_TIMEOUT)
-        try:
-            self._await(self._serve)
-        except OSError as error:
-            self.stop()
-            if error.errno != errno.EADDRINUSE:
-                raise WorkspaceError(f"The workspace cannot listen: {error.strerror}.") from error
-            raise WorkspaceError(
-                f"Port {self._port} is already in use; choose another with --port."
-            ) from error
+        port = self._running.start(self._application.site())
+        for team in self._application.teams.values():
+            team.state.url = f"http://{HOST}:{port}/"
+        if self._request_urls:
+            self._deliver_over_http(self._request_urls, verified_now=False)
 
     def stop(self) -> None:
         """Closes every connection; does nothing where the workspace does not run."""
-        if self._loop is None:
-            return
-        if self._runner is not None:
-            self._await(self._runner.cleanup)
-        self._loop.close()
-        self._loop = self._runner = None
+        self._running.stop()
 
     def __enter__(self) -> Self:
         self.start()
@@ -101,6 +118,8 @@ class Workspace:
     ) -> None:
         self.stop()
 
+    # Addresses
+
     @property
     def url(self) -> str:
         """Where the page is."""
@@ -112,127 +131,90 @@ class Workspace:
         return f"{self.state.url}api/"
 
     @property
+    def authorize_url(self) -> str:
+        """Where somebody allows the app into a workspace: OAuth's authorization URL."""
+        return f"{self.state.url}oauth/v2/authorize"
+
+    @property
     def documents_url(self) -> str:
         """Where a document is, with `{path}` for its path below the documents folder."""
         return f"{self.state.url.rstrip('/')}{PATH}/{{path}}"
 
-    # People act
+    # Workspaces and their installations
 
-    def post(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> str:
-        """Posts `text` (in Slack's wire form: "<@U0LOREBOT> hello") and returns its ts."""
-        return self._call(lambda: self.state.post(channel, user, text, thread_ts=thread_ts).ts)
+    def team(self, team_id: str) -> Actions:
+        """One of several workspaces, to act in."""
+        team = self._application.teams.get(team_id)
+        if team is None:
+            raise WorkspaceError(f"No workspace has the id {team_id}.")
+        return Actions(team, self._running)
 
-    def edit(self, user: str, channel: str, ts: str, text: str) -> None:
-        self._call(lambda: self.state.edit(channel, ts, user, text))
+    def install(self, authorize_url: str, user: str, *, allow: bool = True) -> str:
+        """Presses "Allow" as `user` on the page at this address; returns where that leads."""
+        oauth = self._application.oauth
 
-    def delete(self, user: str, channel: str, ts: str) -> None:
-        self._call(lambda: self.state.delete(channel, ts, user))
+        def decide() -> str:
+            wanted = oauth.request(dict(parse_qsl(urlsplit(authorize_url).query)))
+            team_id = self._application.team_of(user).state.team_id
+            return oauth.allow(wanted, team_id, user) if allow else oauth.deny(wanted)
 
-    def react(self, user: str, channel: str, ts: str, name: str) -> None:
-        self._call(lambda: self.state.react(channel, ts, user, name))
+        return self._call(decide)
 
-    def unreact(self, user: str, channel: str, ts: str, name: str) -> None:
-        self._call(lambda: self.state.unreact(channel, ts, user, name))
+    def uninstall(self, team_id: str = "") -> None:
+        """Takes the app out of a workspace; the bot is told, and its tokens are revoked."""
+        wanted = team_id or self.state.team_id
+        self._call(lambda: self._application.oauth.remove(wanted))
 
-    def join(self, user: str, channel: str) -> None:
-        self._call(lambda: self.state.join(channel, user))
-
-    def stop_stream(self, user: str, channel: str, ts: str) -> None:
-        self._call(lambda: self._application.streams.stop_by_person(channel, ts, user))
-
-    def click(self, user: str, channel: str, ts: str, action_id: str, value: Any = None) -> None:
-        """Presses what has `action_id` in a message and waits for the bot's acknowledgement.
-
-        `value` picks the option, or the positive or negative feedback button; a plain
-        button needs none.
-        """
-        self._await(
-            lambda: self._application.interactions.click(user, channel, ts, action_id, value)
-        )
-
-    def click_in_view(self, user: str, view_id: str, action_id: str, value: Any = None) -> None:
-        self._await(
-            lambda: self._application.interactions.click_in_view(user, view_id, action_id, value)
-        )
-
-    def submit_view(
-        self, user: str, answers: Mapping[str, Any], view_id: str = ""
-    ) -> dict[str, str]:
-        """Submits a modal, by default the one `user` sees; returns errors by block_id.
-
-        `answers` are by action_id: a text, an option's value or a list of them.
-        """
-        wanted = view_id or self._open_view(user)["id"]
-        return self._await(lambda: self._application.interactions.submit(user, wanted, answers))
-
-    def command(self, user: str, channel: str, command: str, text: str = "") -> None:
-        self._await(lambda: self._application.interactions.command(user, channel, command, text))
-
-    def shortcut(self, user: str, channel: str, ts: str, callback_id: str) -> None:
-        self._await(lambda: self._application.interactions.shortcut(user, channel, ts, callback_id))
-
-    def open_home(self, user: str, tab: str = "home") -> None:
-        self._await(lambda: self._application.page_api.open_tab({"person": user, "tab": tab}))
-
-    # What is there
-
-    def messages(self, channel: str, thread_ts: str | None = None) -> list[Payload]:
-        """The messages of a channel, or of one thread, in Slack's shape, the oldest first.
-
-        Replies, metadata and ephemeral messages (with `ephemeral_to`) are included.
-        """
-
-        def read() -> list[Payload]:
-            return [
-                message_shape(self.state, message, with_metadata=True)
-                for message in self.state.messages(channel)
-                if thread_ts in (None, message.root_ts)
-            ]
-
-        return self._call(read)
-
-    def modal(self, user: str) -> Payload | None:
-        """The modal a person sees."""
-        return self._call(lambda: self._shown(self.state.views.modal(user)))
-
-    def home(self, user: str) -> Payload | None:
-        """The App Home a person sees."""
-        return self._call(lambda: self._shown(self.state.views.home(user)))
-
-    def status(self, channel: str, thread_ts: str) -> str:
-        """The status line of a thread, "" where there is none."""
-        statuses = self._call(lambda: self.state.assistant.statuses(channel))
-        return next((each.text for each in statuses if each.thread_ts == thread_ts), "")
-
-    @property
-    def calls(self) -> list[Call]:
-        """Every Web API call so far, the oldest first."""
-        return self._call(lambda: list(self._application.web_api.calls))
+    def expire_tokens(self) -> None:
+        """Lets every rotating token be over now; only its refresh token still works."""
+        self._call(self._application.tokens.expire_all)
 
     # The connection to the bot
 
+    def deliver_to(self, *urls: str) -> None:
+        """Turns to HTTP: to this request URL, or to these of several replicas in turn.
+
+        Raises WorkspaceError where the first does not answer the url_verification challenge.
+        """
+        self._deliver_over_http(urls, verified_now=True)
+
+    def deliver_over_sockets(self) -> None:
+        """Turns back to Socket Mode."""
+        self._await(self._application.deliver_over_sockets)
+
     @property
     def bot_connected(self) -> bool:
-        return self._application.socket_mode.is_connected
+        return self._application.deliveries.is_connected
 
     def event_ids(self, ts: str) -> list[str]:
         """The ids of the events about the message with this ts, the oldest first."""
-        deliveries = self._call(lambda: dict(self._application.socket_mode.deliveries))
+        deliveries = self._call(lambda: dict(self._application.deliveries.by_event))
         return [id_ for id_, each in deliveries.items() if _concerns(each.payload["event"], ts)]
 
     def attempts(self, event_id: str) -> int:
         """How often an event was sent."""
-        return self._call(lambda: self._application.socket_mode.delivery(event_id).attempts)
+        return self._call(lambda: self._application.deliveries.delivery(event_id).attempts)
 
     def acknowledged(self, event_id: str) -> bool:
-        return self._call(lambda: self._application.socket_mode.delivery(event_id).acknowledged)
+        return self._call(lambda: self._application.deliveries.delivery(event_id).acknowledged)
 
     def gave_up(self, event_id: str) -> bool:
-        return self._call(lambda: self._application.socket_mode.delivery(event_id).gave_up)
+        return self._call(lambda: self._application.deliveries.delivery(event_id).gave_up)
+
+    def acknowledgement_seconds(self) -> list[float]:
+        """How long each acknowledged event took to be, since it was last sent."""
+        deliveries = self._call(lambda: list(self._application.deliveries.by_event.values()))
+        return [
+            each.acknowledged_after for each in deliveries if each.acknowledged_after is not None
+        ]
 
     def deliver_again(self, event_id: str) -> None:
         """Sends an event once more under the same id, as Slack may."""
-        self._call(lambda: self._application.socket_mode.deliver_again(event_id))
+        self._call(lambda: self._application.deliveries.deliver_again(event_id))
+
+    def deliver_twice(self, share: float, seed: int = 0) -> None:
+        """Sends this share of all events to come twice under the same id."""
+        self._call(lambda: self._application.deliveries.duplicate(share, seed))
 
     def refresh_connections(self, reason: str = "refresh_requested") -> None:
         """Sends `disconnect`: the bot is to connect anew."""
@@ -240,7 +222,12 @@ class Workspace:
 
     def drop_connections(self) -> None:
         """Cuts the bot off without warning."""
-        self._await(lambda: self._application.socket_mode.drop())
+        self._await(self._application.socket_mode.drop)
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every Web API call so far, the oldest first."""
+        return self._call(lambda: list(self._application.web_api.calls))
 
     def wait_for(self, predicate: Callable[[], Result], timeout: float = 10.0) -> Result:
         """Calls `predicate` until it returns something true, and returns that.
@@ -255,36 +242,12 @@ class Workspace:
             time.sleep(0.02)
         raise WorkspaceError(f"What was waited for did not happen within {timeout:g} seconds.")
 
-    # Inside
+    def _deliver_over_http(self, urls: Sequence[str], *, verified_now: bool) -> None:
+        self._await(lambda: self._application.deliver_over_http(urls, verified_now=verified_now))
 
-    async def _serve(self) -> None:
-        runner = web.AppRunner(self._application.site(), access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        self._runner = runner
-        site = web.TCPSite(runner, HOST, self._port)
-        await site.start()
-        port = runner.addresses[0][1]
-        self.state.url = f"http://{HOST}:{port}/"
 
-    def _shown(self, view: Any) -> Payload | None:
-        return view_shape(self.state, view) if view is not None else None
-
-    def _open_view(self, user: str) -> Payload:
-        modal = self.modal(user)
-        if modal is None:
-            raise WorkspaceError(f"{user} has no modal open.")
-        return modal
-
-    def _call(self, operation: Callable[[], Result]) -> Result:
-        return self._running().call(operation)
-
-    def _await(self, coroutine: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        return self._running().run(coroutine())
-
-    def _running(self) -> BackgroundLoop:
-        if self._loop is None:
-            raise WorkspaceError("The workspace does not run; start it first.")
-        return self._loop
+def _several(urls: str | Sequence[str]) -> tuple[str, ...]:
+    return (urls,) if isinstance(urls, str) else tuple(urls)
 
 
 def _concerns(event: Payload, ts: str) -> bool:

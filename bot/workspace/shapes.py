@@ -1,6 +1,8 @@
 """How Slack writes people, channels, messages and views as JSON."""
 
-from bot.workspace.models import Channel, Message, Payload, Person
+from urllib.parse import quote
+
+from bot.workspace.models import Channel, Message, Payload, Person, UserGroup
 from bot.workspace.state import WorkspaceState
 from bot.workspace.views import View
 
@@ -8,7 +10,7 @@ from bot.workspace.views import View
 def person_shape(state: WorkspaceState, person: Person) -> Payload:
     shape: Payload = {
         "id": person.id,
-        "team_id": state.team_id,
+        "team_id": person.team_id or state.team_id,
         "name": person.name,
         "real_name": person.display_name,
         "deleted": False,
@@ -26,7 +28,7 @@ def person_shape(state: WorkspaceState, person: Person) -> Payload:
             "real_name": person.display_name,
             "display_name": person.display_name,
             "title": person.title,
-            "team": state.team_id,
+            "team": person.team_id or state.team_id,
         },
     }
     if person.bot_id is not None:
@@ -75,6 +77,8 @@ def message_shape(
         "text": message.text,
     }
     person = state.person(message.user)
+    if person.team_id:
+        shape |= {"user_team": person.team_id, "source_team": person.team_id}
     if person.bot_id is not None:
         shape |= {"bot_id": person.bot_id, "app_id": state.app_id}
         shape["bot_profile"] = {
@@ -86,6 +90,13 @@ def message_shape(
         }
     if message.blocks:
         shape["blocks"] = list(message.blocks)
+    if message.files:
+        shape["files"] = [file_shape(state, file_id) for file_id in message.files]
+    if message.previews:
+        shape["attachments"] = [
+            {"id": number, "from_url": url, "original_url": url, "title": url, "fallback": url}
+            for number, url in enumerate(message.previews, 1)
+        ]
     if message.edited_ts is not None:
         shape["edited"] = {"user": message.user, "ts": message.edited_ts}
     if message.stream is not None:
@@ -97,6 +108,47 @@ def message_shape(
     if message.metadata is not None and with_metadata:
         shape["metadata"] = message.metadata
     return shape | _thread_shape(state, message)
+
+
+def file_shape(state: WorkspaceState, file_id: str) -> Payload:
+    """A file as messages and files.info carry it; its content needs the bot's token."""
+    if not state.files.is_there(file_id):
+        return {"id": file_id, "mode": "tombstone"}
+    file = state.files.file(file_id)
+    address = f"{state.url}files-pri/{state.team_id}-{file.id}"
+    return {
+        "id": file.id,
+        "created": file.created,
+        "timestamp": file.created,
+        "name": file.name,
+        "title": file.title,
+        "mimetype": file.mimetype,
+        "filetype": file.filetype,
+        "pretty_type": file.filetype.upper(),
+        "user": file.user,
+        "user_team": state.team_id,
+        "editable": False,
+        "size": len(file.content),
+        "mode": "hosted",
+        "is_external": False,
+        "is_public": False,
+        "file_access": "visible",
+        "url_private": f"{address}/{quote(file.name)}",
+        "url_private_download": f"{address}/download/{quote(file.name)}",
+        "permalink": f"{state.url}files/{file.user}/{file.id}/{quote(file.name)}",
+    }
+
+
+def group_shape(state: WorkspaceState, group: UserGroup) -> Payload:
+    return {
+        "id": group.id,
+        "team_id": state.team_id,
+        "is_usergroup": True,
+        "name": group.name,
+        "handle": group.handle,
+        "date_delete": 0,
+        "user_count": len(group.users),
+    }
 
 
 def reactions_shape(message: Message) -> list[Payload]:

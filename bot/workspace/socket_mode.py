@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,31 +12,13 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from bot.workspace.arguments import Arguments
+from bot.workspace.deliveries import ACKNOWLEDGEMENT_TIMEOUT, Delivery
 from bot.workspace.errors import WorkspaceError
 from bot.workspace.models import Payload
 from bot.workspace.state import WorkspaceState
 from bot.workspace.web_api import CONNECTION_METHOD, Method
 
-logger = logging.getLogger(__name__)
-
-ACKNOWLEDGEMENT_TIMEOUT = 3.0
-"""Seconds a bot has to acknowledge."""
-
 PATH = "/socket-mode"
-
-
-@dataclass(slots=True, eq=False)
-class Delivery:
-    """One event on its way; `attempts` counts how often it was sent."""
-
-    payload: Payload
-    acknowledgement: asyncio.Future[Payload]
-    attempts: int = 0
-    gave_up: bool = False
-
-    @property
-    def acknowledged(self) -> bool:
-        return self.acknowledgement.done() and not self.acknowledgement.cancelled()
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +53,7 @@ class Connection:
 
 
 class SocketMode:
-    """Delivers events until they are acknowledged, and interactions once.
+    """Sends over the bot's connections in turn, as Slack spreads events over replicas.
 
     An event is sent again `redelivery_delays` seconds after the attempt before, one delay
     after the other, and then given up. One that was unacknowledged when its connection
@@ -92,8 +73,6 @@ class SocketMode:
         self._connections: list[Connection] = []
         self._connected = asyncio.Event()
         self._tickets: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.deliveries: dict[str, Delivery] = {}
 
     # Connections
 
@@ -146,9 +125,6 @@ class SocketMode:
         self._refresh()
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.drop()
 
     def _hello(self) -> Payload:
@@ -167,75 +143,34 @@ class SocketMode:
         self._on_change()
 
     async def _connection(self) -> Connection:
-        """The newest connection that is not about to close, awaited where there is none."""
+        """The next connection that is not about to close, awaited where there is none."""
         while True:
             await self._connected.wait()
-            for connection in reversed(self._connections):
+            for connection in self._connections:
                 if not connection.draining:
+                    self._connections.remove(connection)
+                    self._connections.append(connection)
                     return connection
 
-    # Events
+    # Deliveries
 
-    def deliver(self, payload: Payload) -> None:
-        """Starts delivering an event; returns at once."""
-        delivery = Delivery(payload, asyncio.get_running_loop().create_future())
-        self.deliveries[payload["event_id"]] = delivery
-        self._start(delivery)
-
-    def deliver_again(self, event_id: str) -> None:
-        """Delivers an event once more under the same event id, acknowledged or not."""
-        earlier = self.delivery(event_id)
-        again = Delivery(
-            earlier.payload, asyncio.get_running_loop().create_future(), earlier.attempts
-        )
-        self.deliveries[event_id] = again
-        self._start(again)
-
-    def delivery(self, event_id: str) -> Delivery:
-        try:
-            return self.deliveries[event_id]
-        except KeyError:
-            raise WorkspaceError(f"No event has the id {event_id}.") from None
-
-    def _start(self, delivery: Delivery) -> None:
-        task = asyncio.get_running_loop().create_task(self._until_acknowledged(delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _until_acknowledged(self, delivery: Delivery) -> None:
+    async def carry(self, delivery: Delivery) -> None:
+        acknowledgement: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
         waits = deque((*self._redelivery_delays, ACKNOWLEDGEMENT_TIMEOUT))
-        while waits and not delivery.acknowledged:
+        while waits and not acknowledgement.done():
             connection = await self._connection()
-            retry = (
-                {"retry_attempt": delivery.attempts, "retry_reason": "timeout"}
-                if delivery.attempts
-                else {"retry_attempt": 0, "retry_reason": ""}
-            )
-            delivery.attempts += 1
-            await connection.send("events_api", delivery.payload, delivery.acknowledgement, **retry)
-            either: set[asyncio.Future[Any]] = {delivery.acknowledgement, connection.closed}
-            await asyncio.wait(
-                either,
-                timeout=waits[0],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            attempt = delivery.sending()
+            await connection.send("events_api", delivery.payload, acknowledgement, **attempt)
+            either: set[asyncio.Future[Any]] = {acknowledgement, connection.closed}
+            await asyncio.wait(either, timeout=waits[0], return_when=asyncio.FIRST_COMPLETED)
             if not connection.closed.done():
                 waits.popleft()
-        if not delivery.acknowledged:
-            delivery.gave_up = True
-            logger.warning(
-                "Gave up on event %s (%s): never acknowledged.",
-                delivery.payload["event_id"],
-                delivery.payload["event"]["type"],
-            )
-
-    # Interactions and commands
+            if acknowledgement.done():
+                delivery.acknowledge()
+            else:
+                delivery.failure = "timeout"
 
     async def request(self, kind: str, payload: Payload) -> Payload:
-        """Sends an interaction or a command and returns what the bot acknowledged it with.
-
-        Raises WorkspaceError where no bot is connected or none acknowledges in time.
-        """
         name = self._state.bot.display_name
         if not self.is_connected:
             raise WorkspaceError(f"{name} is not connected. Start the bot and try again.")

@@ -5,17 +5,20 @@ Every refusal is a `Refused` with the code Slack would answer.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bot.workspace.assistant import Assistant
-from bot.workspace.changes import Changed, Changes, Deleted, Joined, Posted, Reacted
+from bot.workspace.changes import Changed, Deleted, Posted, Reacted
+from bot.workspace.directory import Directory
 from bot.workspace.errors import Refused
-from bot.workspace.models import Channel, Message, Payload, Person, Reaction, Stream
+from bot.workspace.files import Files
+from bot.workspace.models import Channel, Message, Payload, Person, Reaction, Stream, UserGroup
 from bot.workspace.views import Views
 
 
-class WorkspaceState:
+class WorkspaceState(Directory):
     """Everything a workspace knows. `clock` returns seconds since the epoch."""
 
     def __init__(
@@ -24,23 +27,23 @@ class WorkspaceState:
         bot: Person,
         people: Iterable[Person],
         channels: Iterable[Channel],
+        groups: Iterable[UserGroup] = (),
         team_id: str = "T0LOCAL",
         team_name: str = "Local workspace",
         app_id: str = "A0LOREBOT",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.bot = bot
+        super().__init__(bot=bot, people=people, channels=channels, groups=groups)
         self.team_id = team_id
         self.team_name = team_name
         self.app_id = app_id
         self.url = "http://127.0.0.1/"
         self.clock = clock
-        self.changes = Changes()
-        self.assistant = Assistant(self.changes)
+        self.assistant = Assistant(self.changes, clock)
         self.views = Views(self.changes, clock)
-        self._people = {person.id: person for person in (*people, bot)}
-        self._channels = {channel.id: channel for channel in channels}
-        self._messages: dict[str, dict[str, Message]] = {id_: {} for id_ in self._channels}
+        self.files = Files(clock)
+        self._messages: defaultdict[str, dict[str, Message]] = defaultdict(dict)
+        self._replies: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self._last_microsecond = 0
 
     def next_ts(self) -> str:
@@ -49,76 +52,15 @@ class WorkspaceState:
         seconds, microseconds = divmod(self._last_microsecond, 1_000_000)
         return f"{seconds:010d}.{microseconds:06d}"
 
-    # People and channels
-
-    @property
-    def people(self) -> tuple[Person, ...]:
-        return tuple(self._people.values())
-
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        return tuple(self._channels.values())
-
-    def person(self, user_id: str) -> Person:
-        try:
-            return self._people[user_id]
-        except KeyError:
-            raise Refused("user_not_found") from None
-
-    def channel(self, channel_id: str) -> Channel:
-        try:
-            return self._channels[channel_id]
-        except KeyError:
-            raise Refused("channel_not_found") from None
-
-    def readable_channel(self, channel_id: str, user_id: str) -> Channel:
-        """A channel this person may look into: a member's, or any public one."""
-        channel = self.channel(channel_id)
-        if channel.kind != "channel" and user_id not in channel.members:
-            raise Refused("channel_not_found")
-        return channel
-
-    def joined_channel(self, channel_id: str, user_id: str) -> Channel:
-        """A channel this person is a member of."""
-        channel = self.readable_channel(channel_id, user_id)
-        if user_id not in channel.members:
-            raise Refused("not_in_channel")
-        return channel
-
-    def channels_of(self, user_id: str) -> tuple[Channel, ...]:
-        return tuple(channel for channel in self.channels if user_id in channel.members)
-
-    def direct_channel(self, user_id: str) -> Channel:
-        """The direct conversation of a person and the bot, opened where there is none yet."""
-        members = (self.person(user_id).id, self.bot.id)
-        for channel in self.channels:
-            if channel.is_im and set(channel.members) == set(members):
-                return channel
-        channel = Channel(f"D{user_id[1:]}", self.person(user_id).name, members, is_im=True)
-        self._channels[channel.id] = channel
-        self._messages[channel.id] = {}
-        return channel
-
-    def join(self, channel_id: str, user_id: str) -> Channel:
-        channel = self.channel(channel_id)
-        if self.person(user_id).id in channel.members:
-            return channel
-        channel = replace(channel, members=(*channel.members, user_id))
-        self._channels[channel_id] = channel
-        self.changes.publish(Joined(channel, user_id))
-        return channel
-
     # Messages
 
     def messages(self, channel_id: str) -> tuple[Message, ...]:
         """Every message of a channel, ephemeral ones too, the oldest first."""
-        self.channel(channel_id)
-        return tuple(self._messages[channel_id].values())
+        return tuple(self._messages[self.channel(channel_id).id].values())
 
     def message(self, channel_id: str, ts: str) -> Message:
-        self.channel(channel_id)
         try:
-            return self._messages[channel_id][ts]
+            return self._messages[self.channel(channel_id).id][ts]
         except KeyError:
             raise Refused("message_not_found") from None
 
@@ -132,11 +74,11 @@ class WorkspaceState:
 
     def thread(self, channel_id: str, root_ts: str) -> tuple[Message, ...]:
         """A root and its lasting replies, the oldest first; empty where there is no such root."""
-        return tuple(
-            message
-            for message in self.messages(channel_id)
-            if message.root_ts == root_ts and message.ephemeral_to is None
-        )
+        known = self._messages[self.channel(channel_id).id]
+        root = known.get(root_ts)
+        roots = [root_ts] if root is not None and not root.is_reply else []
+        stamps = [*roots, *self._replies.get((channel_id, root_ts), ())]
+        return tuple(known[ts] for ts in stamps if known[ts].ephemeral_to is None)
 
     def post(
         self,
@@ -150,8 +92,9 @@ class WorkspaceState:
         metadata: Payload | None = None,
         ephemeral_to: str | None = None,
         stream: Stream | None = None,
+        files: Sequence[str] = (),
     ) -> Message:
-        """Adds a message. `thread_ts` must be the ts of a thread's root."""
+        """Adds a message. `thread_ts` must be the ts of a thread's root, `files` ids."""
         self.joined_channel(channel_id, user_id)
         if thread_ts is not None:
             self._check_root(channel_id, thread_ts)
@@ -166,8 +109,11 @@ class WorkspaceState:
             metadata,
             ephemeral_to=ephemeral_to,
             stream=stream,
+            files=tuple(self.files.file(file_id).id for file_id in files),
         )
         self._messages[channel_id][message.ts] = message
+        if message.is_reply:
+            self._replies[channel_id, message.root_ts].append(message.ts)
         self._clear_status_answered_by(message)
         self.changes.publish(Posted(message))
         return message
@@ -190,16 +136,33 @@ class WorkspaceState:
         message = self.message(channel_id, ts)
         if message.user != user_id or message.is_streaming:
             raise Refused("cant_delete_message")
-        del self._messages[channel_id][ts]
-        self.changes.publish(Deleted(message))
+        self._remove(message)
 
     def dismiss(self, channel_id: str, ts: str) -> None:
         """Removes an ephemeral message, which leaves no trace in events."""
         message = self.message(channel_id, ts)
         if message.ephemeral_to is None:
             raise Refused("cant_delete_message")
-        del self._messages[channel_id][ts]
+        self._remove(message)
+
+    def _remove(self, message: Message) -> None:
+        del self._messages[message.channel][message.ts]
+        if message.is_reply:
+            self._replies[message.channel, message.root_ts].remove(message.ts)
         self.changes.publish(Deleted(message))
+
+    def sees_file(self, user_id: str, file_id: str) -> bool:
+        """Whether a person uploaded a file, or is where it was shared.
+
+        What the bot uploaded is its own furniture, such as a chart: everybody sees it.
+        """
+        if self.files.file(file_id).user in (user_id, self.bot.id):
+            return True
+        return any(
+            file_id in message.files and message.visible_to(user_id)
+            for channel in self.channels_of(user_id)
+            for message in self.messages(channel.id)
+        )
 
     def _check_root(self, channel_id: str, thread_ts: str) -> None:
         root = self._messages[channel_id].get(thread_ts)

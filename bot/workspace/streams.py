@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.workspace.changes import StreamStopped
+from bot.workspace.changes import SessionStopped
 from bot.workspace.chunks import add_chunks, check_chunks, text_of
 from bot.workspace.errors import Refused
 from bot.workspace.models import Message, Payload, Stream, StreamState
@@ -15,6 +15,7 @@ class Streams:
 
     def __init__(self, state: WorkspaceState, *, lifetime: float = 300.0) -> None:
         self._state = state
+        self._in_progress: set[tuple[str, str]] = set()
         self.lifetime = lifetime
 
     def start(
@@ -28,7 +29,7 @@ class Streams:
         shows_plan: bool = False,
     ) -> Message:
         check_chunks(chunks)
-        return self._state.post(
+        message = self._state.post(
             channel_id,
             user_id,
             text_of(chunks),
@@ -37,6 +38,8 @@ class Streams:
             thread_ts=thread_ts,
             stream=Stream("in_progress", self._state.clock(), recipient, shows_plan),
         )
+        self._in_progress.add((message.channel, message.ts))
+        return message
 
     def append(self, channel_id: str, ts: str, user_id: str, chunks: Sequence[Payload]) -> Message:
         check_chunks(chunks)
@@ -57,6 +60,7 @@ class Streams:
         check_chunks(chunks)
         message, stream = self._open(channel_id, ts, user_id)
         message = _extended(message, stream, chunks)
+        self._in_progress.discard((message.channel, message.ts))
         return self._state.put(
             replace(
                 message,
@@ -67,19 +71,34 @@ class Streams:
         )
 
     def stop_by_person(self, channel_id: str, ts: str, user_id: str) -> None:
-        """A person has read enough: the bot's next append is refused, and it is told."""
+        """A person has read enough of a message: the bot's next append is refused."""
         message = self._state.message(channel_id, ts)
         if not message.is_streaming or not message.visible_to(user_id):
             raise Refused("message_not_in_streaming_state")
-        stopped = self._ended(message, "stopped_by_user")
-        self._state.changes.publish(StreamStopped(stopped, user_id))
+        self.stop_session(channel_id, message.root_ts, user_id)
+
+    def stop_session(self, channel_id: str, thread_ts: str, user_id: str) -> None:
+        """A person stops whatever the bot does in a thread; the bot is told.
+
+        Its streams end. Its status line stays until the bot clears it, as Slack has it.
+        """
+        self._state.joined_channel(channel_id, user_id)
+        streaming = [
+            message
+            for message in self._state.thread(channel_id, thread_ts)
+            if message.is_streaming and message.visible_to(user_id)
+        ]
+        for message in streaming:
+            self._ended(message, "stopped_by_user")
+        stopped = tuple(message.ts for message in streaming)
+        self._state.changes.publish(SessionStopped(channel_id, thread_ts, user_id, stopped))
 
     def expire_overdue(self) -> None:
         """Ends the streams that have lived their time."""
-        for channel in self._state.channels:
-            for message in self._state.messages(channel.id):
-                if message.stream is not None and self._overdue(message.stream):
-                    self._ended(message, "expired")
+        for channel_id, ts in list(self._in_progress):
+            message = self._state.message(channel_id, ts)
+            if message.stream is not None and self._overdue(message.stream):
+                self._ended(message, "expired")
 
     def _open(self, channel_id: str, ts: str, user_id: str) -> tuple[Message, Stream]:
         self.expire_overdue()
@@ -99,6 +118,7 @@ class Streams:
     def _ended(self, message: Message, state: StreamState) -> Message:
         if message.stream is None:
             raise Refused("message_not_in_streaming_state")
+        self._in_progress.discard((message.channel, message.ts))
         return self._state.put(replace(message, stream=replace(message.stream, state=state)))
 
 

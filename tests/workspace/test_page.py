@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.workspace import Workspace
-from tests.services.chromium import browser_tests, running_chromium
+from tests.services.chromium import browser_tests
 
 from .conftest import FEEDBACK, Connect
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_chromium() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def page(browser: Browser, workspace: Workspace) -> Iterator[Any]:
-    """Alice in #help; the test fails where the page logged an error."""
-    context = browser.new_context(viewport={"width": 1360, "height": 860})
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{workspace.url}?channel=C0HELP&person=U0ALICE")
-    page.get_by_test_id("channel").first.wait_for()
-    yield page
-    context.close()
-    assert errors == []
 
 
 class TestInTheBrowser:

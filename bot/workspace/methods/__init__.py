@@ -3,6 +3,7 @@
 from bot.workspace.methods.assistant import AssistantMethods
 from bot.workspace.methods.chat import ChatMethods
 from bot.workspace.methods.conversations import ConversationMethods
+from bot.workspace.methods.files import FileMethods
 from bot.workspace.methods.people import PeopleMethods
 from bot.workspace.methods.reactions import ReactionMethods
 from bot.workspace.methods.streaming import StreamingMethods
@@ -20,6 +21,7 @@ def methods_of(state: WorkspaceState, streams: Streams) -> dict[str, Method]:
         **ChatMethods(state).table(),
         **StreamingMethods(state, streams).table(),
         **ConversationMethods(state).table(),
+        **FileMethods(state).table(),
         **PeopleMethods(state).table(),
         **ReactionMethods(state).table(),
         **ViewMethods(state).table(),

@@ -23,11 +23,14 @@ class AssistantMethods:
             "assistant.threads.setSuggestedPrompts": self.set_suggested_prompts,
             "assistant.threads.setTitle": self.set_title,
             "agents.sessions.setStatus": self.set_session_status,
+            "agents.sessions.rename": self.set_title,
         }
 
     def set_status(self, arguments: Arguments) -> Payload:
         loading = arguments.structure("loading_messages") or []
-        if len(loading) > LOADING_MESSAGES or any(len(each) > LOADING_LENGTH for each in loading):
+        if not isinstance(loading, list) or len(loading) > LOADING_MESSAGES:
+            raise Refused("invalid_arguments", ["[ERROR] loading_messages: 10 of 50 characters"])
+        if any(not isinstance(each, str) or len(each) > LOADING_LENGTH for each in loading):
             raise Refused("invalid_arguments", ["[ERROR] loading_messages: 10 of 50 characters"])
         channel_id, thread_ts = self._thread(arguments)
         status = Status(channel_id, thread_ts, arguments.text("status"), tuple(loading))
@@ -43,7 +46,9 @@ class AssistantMethods:
             )
         channel_id, thread_ts = self._thread(arguments)
         text = "is working on it…" if value == "processing" else ""
-        self._state.assistant.set_status(Status(channel_id, thread_ts, text))
+        self._state.assistant.set_status(Status(channel_id, thread_ts, text, can_stop=True))
+        if arguments.text("title"):
+            self._state.assistant.set_title(channel_id, thread_ts, arguments.text("title"))
         return {}
 
     def set_suggested_prompts(self, arguments: Arguments) -> Payload:
@@ -51,7 +56,9 @@ class AssistantMethods:
         prompts = arguments.structure("prompts")
         if not isinstance(prompts, list) or not 0 < len(prompts) <= PROMPTS:
             raise Refused("invalid_arguments", [f"[ERROR] prompts: 1 to {PROMPTS}"])
-        if not all(prompt.get("title") and prompt.get("message") for prompt in prompts):
+        if not all(isinstance(each, dict) for each in prompts) or not all(
+            each.get("title") and each.get("message") for each in prompts
+        ):
             raise Refused("invalid_arguments", ["[ERROR] a prompt needs a title and a message"])
         self._state.assistant.set_prompts(
             channel_id, Prompts(arguments.text("title"), tuple(prompts))

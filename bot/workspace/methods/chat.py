@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 from bot.workspace.arguments import Arguments
 from bot.workspace.block_rules import MARKDOWN_LIMIT, check_message_blocks
 from bot.workspace.blocks import named
+from bot.workspace.composing import linked_text
 from bot.workspace.errors import Refused
 from bot.workspace.models import Message, Payload
+from bot.workspace.references import previewed
 from bot.workspace.shapes import message_shape
 from bot.workspace.state import WorkspaceState
 from bot.workspace.web_api import Method
@@ -49,7 +51,7 @@ class ChatMethods:
             **self._new_message(arguments),
             metadata=read_metadata(arguments),
         )
-        return self._answer(message)
+        return self._answer(self._with_previews(message, arguments))
 
     def post_ephemeral(self, arguments: Arguments) -> Payload:
         channel_id = arguments.required("channel")
@@ -91,6 +93,15 @@ class ChatMethods:
         query = urlencode({"channel": channel.id, "thread": message.root_ts})
         return {"channel": channel.id, "permalink": f"{self._state.url}?{query}"}
 
+    def _with_previews(self, message: Message, arguments: Arguments) -> Message:
+        """The message with the previews Slack would add: pictures, and pages where asked."""
+        pages = arguments.flag("unfurl_links")
+        media = "unfurl_media" not in arguments or arguments.flag("unfurl_media")
+        previews = previewed(message, pages=pages, media=media)
+        if not previews:
+            return message
+        return self._state.put(replace(message, previews=previews), announced=False)
+
     def _conversation(self, arguments: Arguments) -> str:
         """A user's id stands for his direct conversation with the bot."""
         channel_id = arguments.required("channel")
@@ -100,8 +111,11 @@ class ChatMethods:
 
     def _new_message(self, arguments: Arguments) -> Payload:
         content = read_content(arguments)
+        text = content.text[:TEXT_LIMIT]
+        if arguments.flag("link_names") or arguments.text("parse") == "full":
+            text = linked_text(self._state, text)
         return {
-            "text": content.text[:TEXT_LIMIT],
+            "text": text,
             "blocks": content.blocks or (),
             "blocks_from_text": content.blocks_from_text,
             "thread_ts": arguments.text("thread_ts") or None,

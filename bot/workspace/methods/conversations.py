@@ -26,6 +26,7 @@ class ConversationMethods:
             "conversations.replies": self.replies,
             "conversations.open": self.open,
             "conversations.join": self.join,
+            "conversations.leave": self.leave,
             "users.conversations": self.of_user,
         }
 
@@ -78,7 +79,7 @@ class ConversationMethods:
 
     def open(self, arguments: Arguments) -> Payload:
         if arguments.text("channel"):
-            channel = self._state.channel(arguments.text("channel"))
+            channel = self._state.joined_channel(arguments.text("channel"), self._state.bot.id)
         else:
             users = arguments.words("users")
             if len(users) != 1:
@@ -95,6 +96,10 @@ class ConversationMethods:
         return {
             "channel": channel_shape(self._state, self._state.join(channel.id, self._state.bot.id))
         }
+
+    def leave(self, arguments: Arguments) -> Payload:
+        self._state.leave(arguments.required("channel"), self._state.bot.id)
+        return {}
 
     def _channels(self, arguments: Arguments, channels: Sequence[Channel]) -> Payload:
         types = arguments.words("types") or ["public_channel"]

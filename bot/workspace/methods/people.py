@@ -1,9 +1,10 @@
-"""auth.*, api.* and users.*: who is who."""
+"""auth.*, team.*, bots.*, users.* and usergroups.*: who is who."""
 
 from bot.workspace.arguments import Arguments
+from bot.workspace.errors import Refused
 from bot.workspace.models import Payload
 from bot.workspace.paging import page_of
-from bot.workspace.shapes import person_shape
+from bot.workspace.shapes import group_shape, person_shape
 from bot.workspace.state import WorkspaceState
 from bot.workspace.web_api import Method
 
@@ -16,6 +17,10 @@ class PeopleMethods:
         return {
             "api.test": self.api_test,
             "auth.test": self.auth_test,
+            "bots.info": self.bot_info,
+            "team.info": self.team_info,
+            "usergroups.list": self.groups,
+            "usergroups.users.list": self.group_users,
             "users.info": self.info,
             "users.list": self.list,
         }
@@ -42,3 +47,37 @@ class PeopleMethods:
     def list(self, arguments: Arguments) -> Payload:
         people, following = page_of(self._state.people, arguments, key=lambda person: person.id)
         return {"members": [person_shape(self._state, each) for each in people], **following}
+
+    def bot_info(self, arguments: Arguments) -> Payload:
+        bot = self._state.bot
+        if arguments.text("bot") not in ("", bot.bot_id):
+            raise Refused("bot_not_found")
+        return {
+            "bot": {
+                "id": bot.bot_id,
+                "deleted": False,
+                "name": bot.display_name,
+                "updated": 0,
+                "app_id": self._state.app_id,
+                "user_id": bot.id,
+            }
+        }
+
+    def team_info(self, arguments: Arguments) -> Payload:
+        name = self._state.team_name
+        domain = name.lower().replace(" ", "-")
+        return {"team": {"id": self._state.team_id, "name": name, "domain": domain}}
+
+    def groups(self, arguments: Arguments) -> Payload:
+        shapes = [group_shape(self._state, group) for group in self._state.groups]
+        if arguments.flag("include_users"):
+            for shape, group in zip(shapes, self._state.groups, strict=True):
+                shape["users"] = list(group.users)
+        return {"usergroups": shapes}
+
+    def group_users(self, arguments: Arguments) -> Payload:
+        wanted = arguments.required("usergroup")
+        for group in self._state.groups:
+            if group.id == wanted:
+                return {"users": list(group.users)}
+        raise Refused("no_such_subteam")

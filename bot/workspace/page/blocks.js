@@ -1,7 +1,8 @@
 // Block Kit.
 
 import { h } from "./dom.js";
-import { element, image, textOf } from "./elements.js";
+import { textOf } from "./choices.js";
+import { element, image } from "./elements.js";
 import { markdown } from "./markdown.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { richText } from "./rich_text.js";
@@ -33,11 +34,12 @@ const makers = {
     return h("figure", { class: "block" }, block.title && h("figcaption", {}, ...textOf(block.title)), image(block, "picture"));
   },
   input(block, surface) {
-    return h("div", { class: "block input", "data-block": block.block_id },
-      h("span", { class: "label" }, block.label.text, block.optional && h("span", { class: "soft" }, " (optional)")),
-      element(block.element, surface),
-      block.hint && h("span", { class: "hint" }, block.hint.text),
-      h("span", { class: "problem", role: "alert" }));
+    const id = `input-${block.block_id}`;
+    const made = element(block.element, surface);
+    const label = labelFor(made, id, block.label.text, block.optional);
+    return h("div", { class: "block input", "data-block": block.block_id }, label, made,
+      block.hint && h("span", { class: "hint", id: `${id}-hint` }, block.hint.text),
+      h("span", { class: "problem", role: "alert", id: `${id}-problem` }));
   },
   table(block) {
     const cell = (item) => (item.type === "rich_text" ? richText(item) : [String(item.text ?? item.number ?? "")]);
@@ -46,6 +48,20 @@ const makers = {
   },
   plan: (block, surface) => h("div", { class: "block" }, plan(block, surface.busy)),
 };
+
+/** The label of a field, or the name of a group of boxes. */
+function labelFor(made, id, text, optional) {
+  const content = [text, optional && h("span", { class: "soft" }, " (optional)")];
+  const field = made.matches(".field") ? made : made.querySelector(".field");
+  (field ?? made).setAttribute("aria-describedby", `${id}-hint ${id}-problem`);
+  if (field) {
+    field.id = id;
+    field.removeAttribute("aria-label");
+    return h("label", { class: "label", for: id }, ...content);
+  }
+  made.setAttribute("aria-labelledby", id);
+  return h("span", { class: "label", id }, ...content);
+}
 
 /** Nodes for blocks; task cards that follow each other become one list. */
 export function renderBlocks(blocks, surface) {

@@ -26,8 +26,15 @@ const NAMES = {
   red_circle: "🔴", large_green_circle: "🟢", large_yellow_circle: "🟡", large_blue_circle: "🔵",
   white_circle: "⚪", black_circle: "⚫", small_blue_diamond: "🔹", small_orange_diamond: "🔸",
   one: "1️⃣", two: "2️⃣", three: "3️⃣", raised_hand: "✋", bust_in_silhouette: "👤",
-  busts_in_silhouette: "👥", handshake: "🤝", writing_hand: "✍️", new: "🆕", ok: "🆗", sos: "🆘",
+  busts_in_silhouette: "👥", handshake: "🤝", writing_hand: "✍️", bug: "🐛", new: "🆕", ok: "🆗", sos: "🆘",
 };
+
+/** What the picker offers. */
+export const PALETTE = [
+  "+1", "-1", "heart", "joy", "smile", "tada", "eyes", "pray", "raised_hands", "clap", "fire", "100",
+  "white_check_mark", "x", "question", "exclamation", "bulb", "thinking_face", "confused", "cry",
+  "rocket", "star", "sparkles", "warning", "lock", "book", "memo", "link", "coffee", "wave", "ok_hand", "bug",
+];
 
 /** The emoji of a name such as "tada", undefined where the name is unknown. */
 export function emoji(name) {

@@ -63,6 +63,10 @@ function special(content, parse) {
     return h("span", { class: "mention" }, `#${channel(target.slice(1))?.name ?? (label || "private channel")}`);
   }
   if (/^!(here|channel|everyone)$/.test(target)) return h("span", { class: "mention loud" }, `@${target.slice(1)}`);
+  if (target.startsWith("!subteam^")) {
+    const group = store.groups.find((each) => each.id === target.slice("!subteam^".length));
+    return h("span", { class: "mention" }, group ? `@${group.handle}` : label || "@group");
+  }
   if (target.startsWith("!date^")) return h("span", {}, decoded(label));
   if (/^https?:\/\//i.test(target)) return reference(target, label || target.replace(/^https?:\/\//i, ""), label ? parse : (text) => [decoded(text)]);
   return null;

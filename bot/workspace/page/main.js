@@ -3,6 +3,8 @@
 import { avatar } from "./avatar.js";
 import { composer } from "./composer.js";
 import { h, icon, ICONS } from "./dom.js";
+import { membersButton } from "./members.js";
+import { closePopover } from "./popover.js";
 import { act, follow } from "./server.js";
 import { renderSidebar } from "./sidebar.js";
 import { changed, channel, isReply, isUnread, listen, message, messagesOf, person, store } from "./store.js";
@@ -14,15 +16,23 @@ const FIRST_CHANNEL = "C0GENERAL";
 const part = (id) => document.getElementById(id);
 const closedThreads = new Set();
 let entered = "";
+let headed = "";
 
-const channelComposer = composer("composer", (text) => act("post", { channel: store.channel, text }));
-const threadComposer = composer("thread-composer", (text) => act("post", { channel: store.channel, text, thread_ts: store.thread }));
+const channelComposer = composer("composer", (text, files) => act("post", { channel: store.channel, text, files }), { withCommands: true });
+const threadComposer = composer("thread-composer", (text, files) => act("post", { channel: store.channel, text, files, thread_ts: store.thread }));
 part("channel-composer").append(channelComposer.element);
 part("thread-composer").append(threadComposer.element);
 
 // Where one is
 
+/** Where there is no room for the sidebar beside a conversation, one or the other shows. */
+function showSidebar(open) {
+  part("frame").dataset.sidebar = String(open);
+}
+
 function openChannel(id, thread = null) {
+  closePopover();
+  showSidebar(false);
   store.channel = store.channels.has(id) ? id : [...store.channels.keys()][0];
   store.thread = thread ?? newestAnswer(store.channel);
   showTab("messages");
@@ -60,6 +70,7 @@ function isWithBot() {
 }
 
 function become(personId) {
+  store.editing = "";
   follow(personId, heard);
 }
 
@@ -74,7 +85,7 @@ function enter() {
 /** Turns to the thread in which the bot starts to answer this person. */
 function heard(update) {
   if (update.type === "snapshot") {
-    if (entered !== store.me) enter();
+    if (entered !== store.me || !store.channels.has(store.channel)) enter();
     return;
   }
   const answers = update.type === "message" && update.message.user === store.bot && isReply(update.message);
@@ -100,10 +111,14 @@ function drawHeader() {
   const here = channel(store.channel);
   const tab = (name, label) => h("button", { class: "tab", type: "button", "data-testid": `tab-${name}`,
     "aria-current": store.tab === name ? "page" : null, onclick: () => showTab(name) }, label);
-  const members = here.members.length === 1 ? "1 member" : `${here.members.length} members`;
+  const mark = JSON.stringify([here, store.tab, store.me, [...store.people.values()]]);
+  if (mark === headed) return;
+  headed = mark;
   part("channel-header").replaceChildren(
-    h("div", { class: "bar-title" }, ...title(), here.topic && h("span", { class: "topic" }, here.topic)),
-    isWithBot() ? h("div", { class: "tabs" }, tab("messages", "Messages"), tab("home", "Home")) : h("span", { class: "soft" }, here.kind === "im" ? "" : members));
+    h("div", { class: "bar-title" },
+      h("button", { class: "tool to-sidebar", type: "button", title: "Conversations", "aria-label": "Conversations", "data-testid": "to-sidebar", onclick: () => showSidebar(true) }, icon(ICONS.list)),
+      ...title(), here.topic && h("span", { class: "topic" }, here.topic)),
+    isWithBot() ? h("div", { class: "tabs" }, tab("messages", "Messages"), tab("home", "Home")) : (here.kind === "im" ? "" : membersButton(here)));
 }
 
 function drawThread() {
@@ -113,7 +128,7 @@ function drawThread() {
   if (!root) return;
   const here = channel(store.channel);
   part("thread-header").replaceChildren(
-    h("div", { class: "bar-title" }, h("h1", {}, "Thread"), h("span", { class: "topic" }, here.kind === "im" ? here.name : `#${here.name}`)),
+    h("div", { class: "bar-title" }, h("h1", {}, "Thread"), h("span", { class: "topic" }, here.titles[store.thread] ?? (here.kind === "im" ? here.name : `#${here.name}`))),
     h("button", { class: "tool", type: "button", title: "Close thread", "aria-label": "Close thread", "data-testid": "close-thread", onclick: closeThread }, icon(ICONS.close)));
   renderThread(part("thread-messages"));
   threadComposer.show(`${store.me}-${store.channel}-${store.thread}`, "Reply…");
@@ -172,4 +187,7 @@ const wanted = new URLSearchParams(location.search);
 store.channel = wanted.get("channel") ?? FIRST_CHANNEL;
 store.thread = wanted.get("thread") ?? "";
 document.addEventListener("visibilitychange", changed);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.defaultPrevented && store.thread && !document.querySelector("dialog[open]") && threadComposer.isEmpty()) closeThread();
+});
 follow(wanted.get("person") ?? FIRST_PERSON, heard);

@@ -1,22 +1,23 @@
 // One message: who, when, what, and what can be done with it.
 
+import { editor, pickEmoji, react, toolbar } from "./actions.js";
 import { avatar } from "./avatar.js";
 import { renderBlocks } from "./blocks.js";
-import { h, icon, ICONS } from "./dom.js";
+import { h, icon, ICONS, link } from "./dom.js";
 import { emoji } from "./emoji.js";
+import { renderFiles } from "./files.js";
+import { badge } from "./members.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { act } from "./server.js";
-import { isReply, person, replies, statusOf, store } from "./store.js";
+import { channel, person, replies, statusOf, store } from "./store.js";
 import { statusText } from "./status.js";
 import { ago, clock, fullTime } from "./time.js";
-
-const QUICK = ["+1", "-1", "white_check_mark", "eyes"];
 
 /** Everything a message's looks depend on. */
 export function messageSignature(item, options) {
   const names = [...store.people.values()].map((each) => each.name);
-  return JSON.stringify([item, options.compact, options.inThread, store.me, names,
-    !options.inThread && statusOf(item.channel, item.ts), !options.inThread && item.reply_count && ago(item.latest_reply)]);
+  return JSON.stringify([item, store.editing === `${item.channel}-${item.ts}`, store.shortcuts.length, options.compact, options.inThread, store.me, names,
+    !options.inThread && [statusOf(item.channel, item.ts), isAnswering(item)], !options.inThread && item.reply_count && ago(item.latest_reply)]);
 }
 
 /** `options`: compact (follows one of the same person), inThread, openThread(ts). */
@@ -28,7 +29,9 @@ export function renderMessage(item, options) {
     h("div", { class: "message-body" },
       item.is_ephemeral && h("div", { class: "only-you" }, "Only visible to you"),
       !options.compact && header(item, author),
-      content(item),
+      store.editing === `${item.channel}-${item.ts}` ? editor(item, typedText(item)) : content(item),
+      renderFiles(item.files),
+      previews(item),
       reactions(item),
       !options.inThread && threadSummary(item, options)),
     toolbar(item, options));
@@ -38,11 +41,14 @@ function isBusy(item) {
   return item.streaming_state === "in_progress";
 }
 
+function isAnswering(item) {
+  return replies(item.channel, item.ts).some(isBusy);
+}
+
 function header(item, author) {
   return h("div", { class: "message-head" },
     h("span", { class: "author" }, author.name),
-    author.is_bot && h("span", { class: "badge" }, "APP"),
-    author.is_guest && h("span", { class: "badge quiet" }, "Guest"),
+    badge(author),
     h("time", { title: fullTime(item.ts) }, clock(item.ts)));
 }
 
@@ -51,6 +57,7 @@ function content(item) {
     feedback: item.feedback,
     busy: isBusy(item),
     act: (action, value) => act("click", { channel: item.channel, ts: item.ts, action_id: action, value }),
+    suggest: (action, typed) => act("suggest", { place: { channel: item.channel, ts: item.ts }, action_id: action, typed }),
   };
   surface.chosen = surface.act;
   const nodes = item.blocks?.length ? renderBlocks(item.blocks, surface) : [h("div", { class: "block prose" }, ...mrkdwn(item.text))];
@@ -74,17 +81,32 @@ function reactions(item) {
     h("button", { class: "reaction", type: "button", "aria-pressed": String(reaction.users.includes(store.me)),
       title: `${reaction.users.map((id) => person(id).name).join(", ")} reacted with :${reaction.name}:`,
       onclick: () => react(item, reaction.name) },
-    emoji(reaction.name) ?? `:${reaction.name}:`, h("span", {}, String(reaction.count)))));
+    emoji(reaction.name) ?? `:${reaction.name}:`, h("span", {}, String(reaction.count)))),
+  h("button", { class: "reaction add", type: "button", title: "Add a reaction", "aria-label": "Add a reaction",
+    onclick: (event) => pickEmoji(event.currentTarget, (name) => react(item, name)) }, icon(ICONS.smile)));
 }
 
-function react(item, name) {
-  return act("react", { channel: item.channel, ts: item.ts, name });
+/** A message's wire text as its author typed it, for rewriting. */
+function typedText(item) {
+  return item.text
+    .replace(/<@(\w+)(?:\|[^>]*)?>/g, (_, id) => `@${person(id).name}`)
+    .replace(/<#(\w+)(?:\|([^>]*))?>/g, (_, id, label) => `#${channel(id)?.name ?? label ?? id}`)
+    .replace(/<!(\w+)[^>]*>/g, "@$1")
+    .replace(/<(https?:[^>|]+)[^>]*>/g, "$1")
+    .replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+}
+
+/** The previews Slack would show of a message's links. */
+function previews(item) {
+  if (!item.attachments?.length) return null;
+  return h("div", { class: "previews" }, ...item.attachments.map((each) => h("div", { class: "preview" },
+    h("span", { class: "soft" }, new URL(each.from_url).host), link(each.from_url, each.title))));
 }
 
 function threadSummary(item, options) {
   const status = statusOf(item.channel, item.ts);
   if (!item.reply_count && !status) return null;
-  const answering = replies(item.channel, item.ts).some((reply) => isBusy(reply));
+  const answering = isAnswering(item);
   const count = item.reply_count === 1 ? "1 reply" : `${item.reply_count ?? 0} replies`;
   return h("button", { class: "thread-summary", type: "button", "data-testid": "open-thread", onclick: () => options.openThread(item.ts) },
     ...(item.reply_users ?? [store.bot]).slice(0, 4).map((id) => avatar(person(id), "small")),
@@ -92,23 +114,4 @@ function threadSummary(item, options) {
     status && h("span", { class: "soft working" }, statusText(status).replace(/[.…\s]+$/, "")),
     !status && answering && h("span", { class: "soft working" }, `${person(store.bot).name} is answering`),
     !status && !answering && h("span", { class: "soft" }, `Last reply ${ago(item.latest_reply)}`));
-}
-
-function toolbar(item, options) {
-  if (item.is_ephemeral) {
-    return h("div", { class: "toolbar" },
-      tool("Dismiss", icon(ICONS.close), () => act("dismiss", { channel: item.channel, ts: item.ts })));
-  }
-  if (isBusy(item)) {
-    return h("div", { class: "toolbar shown" },
-      h("button", { class: "tool worded", type: "button", "data-testid": "stop",
-        onclick: () => act("stop", { channel: item.channel, ts: item.ts }) }, icon(ICONS.stop), "Stop"));
-  }
-  return h("div", { class: "toolbar" },
-    ...QUICK.map((name) => tool(`React with :${name}:`, emoji(name), () => react(item, name))),
-    !options.inThread && !isReply(item) && tool("Reply in thread", icon(ICONS.reply), () => options.openThread(item.ts), "reply"));
-}
-
-function tool(title, face, onclick, testid = null) {
-  return h("button", { class: "tool", type: "button", title, "aria-label": title, onclick, "data-testid": testid }, face);
 }

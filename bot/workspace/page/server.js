@@ -22,6 +22,24 @@ export async function act(action, body) {
   return null;
 }
 
+/** Uploads a file as this person. Returns its id, or null after telling what failed. */
+export async function upload(file) {
+  const query = new URLSearchParams({ person: store.me, name: file.name });
+  try {
+    const response = await fetch(`/page-files?${query}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/octet-stream" },
+      body: file,
+    });
+    const answer = await response.json();
+    if (response.ok) return answer.id;
+    toast(answer.error);
+  } catch {
+    toast(`${file.name} could not be uploaded.`);
+  }
+  return null;
+}
+
 let socket = null;
 
 /** Follows the workspace as a person; comes back by itself when the connection breaks. */

@@ -2,6 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { h } from "./dom.js";
+import { stopButton } from "./actions.js";
 import { person, store } from "./store.js";
 
 const TURN = 2200; // milliseconds each loading message stays
@@ -19,5 +20,6 @@ export function renderStatus(status) {
     else clearInterval(timer);
   }, 400);
   return h("div", { class: "thinking", "data-testid": "status" }, avatar(person(store.bot)),
-    h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), line);
+    h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), line,
+    status.can_stop && stopButton(store.channel, status.thread_ts));
 }

@@ -11,6 +11,12 @@ export const store = {
   messages: new Map(), // channel id -> Map of ts -> message
   modal: null,
   home: null,
+  teams: [],
+  commands: [],
+  shortcuts: [],
+  groups: [],
+  openChannels: [],
+  editing: "", // the channel and ts of the message being rewritten
   channel: "",
   thread: "",
   tab: "messages",
@@ -71,6 +77,12 @@ export function isUnread(item) {
   return others.length > 0 && others.at(-1).ts > item.read;
 }
 
+/** How often this person is addressed in what he has not read: by name, or directly. */
+export function callsIn(item) {
+  const unread = messagesOf(item.id).filter((each) => each.user !== store.me && each.ts > item.read);
+  return unread.filter((each) => item.kind === "im" || each.pings_me).length;
+}
+
 function put(item) {
   if (!store.messages.has(item.channel)) store.messages.set(item.channel, new Map());
   store.messages.get(item.channel).set(item.ts, item);
@@ -78,7 +90,8 @@ function put(item) {
 
 const applying = {
   snapshot(update) {
-    for (const name of ["me", "workspace", "bot", "connected", "modal", "home"]) store[name] = update[name];
+    for (const name of ["me", "workspace", "bot", "connected", "modal", "home", "teams", "commands", "shortcuts", "groups"]) store[name] = update[name];
+    store.openChannels = update.open_channels;
     store.people = new Map(update.people.map((each) => [each.id, each]));
     store.channels = new Map(update.channels.map((each) => [each.id, each]));
     store.messages = new Map();
@@ -94,7 +107,7 @@ const applying = {
     store.channels.set(update.channel.id, update.channel);
   },
   assistant(update) {
-    Object.assign(channel(update.channel) ?? {}, { statuses: update.statuses, prompts: update.prompts });
+    Object.assign(channel(update.channel) ?? {}, { statuses: update.statuses, prompts: update.prompts, titles: update.titles });
   },
   views(update) {
     store.modal = update.modal;

@@ -1,5 +1,6 @@
 // Modals and the App Home.
 
+import { avatar } from "./avatar.js";
 import { renderBlocks } from "./blocks.js";
 import { h, icon, ICONS } from "./dom.js";
 import { act } from "./server.js";
@@ -18,6 +19,7 @@ function surfaceOf(view) {
     fields,
     answers,
     act: press,
+    suggest: (action, typed) => act("suggest", { place: { view_id: view.id }, action_id: action, typed }),
     chosen: (action, value) => dispatching.has(action) && press(action, value),
   };
 }
@@ -36,7 +38,7 @@ export function renderModal(dialog) {
   const surface = surfaceOf(view);
   const close = () => act("close-view", { view_id: view.id });
   const form = h("form", { method: "dialog", "data-testid": "modal", onsubmit: (event) => submit(event, view, surface) },
-    h("header", {}, h("h2", {}, view.title.text),
+    h("header", {}, avatar(person(store.bot), "small"), h("h2", { id: "modal-title" }, view.title.text),
       h("button", { class: "tool", type: "button", title: "Close", "aria-label": "Close", onclick: close }, icon(ICONS.close))),
     h("div", { class: "modal-body" }, ...renderBlocks(view.blocks, surface)),
     h("footer", {},
@@ -46,9 +48,10 @@ export function renderModal(dialog) {
     event.preventDefault();
     close();
   };
+  dialog.setAttribute("aria-labelledby", "modal-title");
   dialog.replaceChildren(form);
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector(".field")?.focus();
+  dialog.querySelector(".field, input")?.focus();
 }
 
 async function submit(event, view, surface) {
@@ -59,8 +62,12 @@ async function submit(event, view, surface) {
   const answer = await act("submit", { view_id: view.id, answers: surface.answers() });
   button.disabled = false;
   for (const block of form.querySelectorAll("[data-block]")) {
-    block.querySelector(".problem").textContent = answer?.errors?.[block.dataset.block] ?? "";
+    const problem = answer?.errors?.[block.dataset.block] ?? "";
+    block.querySelector(".problem").textContent = problem;
+    const field = block.querySelector(".field, [role=group], [role=radiogroup]");
+    field?.setAttribute("aria-invalid", String(Boolean(problem)));
   }
+  form.querySelector("[aria-invalid=true]")?.focus();
 }
 
 /** Shows the bot's App Home for this person. */
