@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
+    ChatResponseAsyncGen,
     ChatResponseGen,
     CompletionResponse,
+    CompletionResponseAsyncGen,
     CompletionResponseGen,
     LLMMetadata,
     MessageRole,
+    TextBlock,
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.custom import CustomLLM
-from pydantic import PrivateAttr
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.types import Model
+from pydantic import BaseModel, PrivateAttr
 
 from bot.errors import ModelError
-from bot.serving.model import LanguageModel, Message, Sampling
+from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
 
 
 class LorebotLLM(CustomLLM):
     """Arguments of a call (``temperature=0.7``, ``max_tokens=50``, …) override ``sampling``.
 
     They are the fields of Sampling; an unknown one is a TypeError. A plain prompt becomes a
-    user turn, because the model only knows conversations.
+    user turn, because the model only knows conversations. What is awaited never blocks the event
+    loop, and stops computing when its task is cancelled. Raises ModelError.
     """
 
     _model: LanguageModel = PrivateAttr()
@@ -60,7 +67,8 @@ class LorebotLLM(CustomLLM):
     async def acomplete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
-        return await asyncio.to_thread(self.complete, prompt, formatted=formatted, **kwargs)
+        pieces = self._awaited([Message("user", prompt)], kwargs)
+        return CompletionResponse(text="".join([piece async for piece in pieces]))
 
     @llm_completion_callback()
     def stream_complete(
@@ -76,13 +84,28 @@ class LorebotLLM(CustomLLM):
 
         return responses()
 
+    @llm_completion_callback()
+    async def astream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseAsyncGen:
+        pieces = self._awaited([Message("user", prompt)], kwargs)
+
+        async def responses() -> CompletionResponseAsyncGen:
+            text = ""
+            async for piece in pieces:
+                text += piece
+                yield CompletionResponse(text=text, delta=piece)
+
+        return responses()
+
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         return ChatResponse(message=_spoken("".join(self._pieces(_turns(messages), kwargs))))
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return await asyncio.to_thread(self.chat, messages, **kwargs)
+        pieces = self._awaited(_turns(messages), kwargs)
+        return ChatResponse(message=_spoken("".join([piece async for piece in pieces])))
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -96,8 +119,66 @@ class LorebotLLM(CustomLLM):
 
         return responses()
 
-    def _pieces(self, messages: Sequence[Message], overrides: dict[str, Any]) -> Iterator[str]:
-        return self._model.stream(messages, dataclasses.replace(self._sampling, **overrides))
+    @llm_chat_callback()
+    async def astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        pieces = self._awaited(_turns(messages), kwargs)
+
+        async def responses() -> ChatResponseAsyncGen:
+            text = ""
+            async for piece in pieces:
+                text += piece
+                yield ChatResponse(message=_spoken(text), delta=piece)
+
+        return responses()
+
+    def structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """The model can write nothing but JSON of the wanted form."""
+        held = _held_to(output_cls, llm_kwargs)
+        found: Model = super().structured_predict(output_cls, prompt, held, **prompt_args)
+        return found
+
+    async def astructured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        held = _held_to(output_cls, llm_kwargs)
+        found: Model = await super().astructured_predict(output_cls, prompt, held, **prompt_args)
+        return found
+
+    def _pieces(
+        self,
+        messages: Sequence[Message],
+        overrides: dict[str, Any],
+        cancellation: Cancellation | None = None,
+    ) -> Iterator[str]:
+        sampling = dataclasses.replace(self._sampling, **overrides)
+        yield from self._model.stream(messages, sampling, cancellation)
+
+    async def _awaited(
+        self, messages: Sequence[Message], overrides: dict[str, Any]
+    ) -> AsyncIterator[str]:
+        cancellation = Cancellation()
+        pieces = self._pieces(messages, overrides, cancellation)
+        try:
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                yield piece
+        finally:
+            cancellation.cancel()
+
+
+def _held_to(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    return {"json_schema": json.dumps(output_cls.model_json_schema()), **(llm_kwargs or {})}
 
 
 def _spoken(text: str) -> ChatMessage:
@@ -109,6 +190,8 @@ def _turns(messages: Sequence[ChatMessage]) -> list[Message]:
 
 
 def _turn(message: ChatMessage) -> Message:
+    if not all(isinstance(block, TextBlock) for block in message.blocks):
+        raise ModelError("The model reads text only: leave images and other attachments out.")
     content = message.content or ""
     match message.role:
         case MessageRole.SYSTEM | MessageRole.DEVELOPER:

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
 
 from bot.errors import ModelError
 from bot.serving.engine import LlamaEngine
 from bot.serving.llamaindex import LorebotLLM
-from bot.serving.model import Sampling
+from bot.serving.model import Cancellation, Message, Sampling
+from tests.services.scripted_model import ScriptedModel
 
 QUESTION = "Where is the office, and when does the kitchen close?"
 
@@ -81,6 +83,47 @@ def test_waiting_for_an_answer_does_not_block_the_event_loop(
 
     monkeypatch.setattr(LlamaEngine, "stream", stream_later)
     assert asyncio.run(ask()) == QUESTION
+
+
+def test_awaited_stream_grows_by_its_deltas(llm: LorebotLLM) -> None:
+    async def ask() -> tuple[list[str], list[str]]:
+        asked = [ChatMessage(role=MessageRole.USER, content=QUESTION)]
+        chat = [str(one.delta) async for one in await llm.astream_chat(asked)]
+        completion = [str(one.delta) async for one in await llm.astream_complete(QUESTION)]
+        return chat, completion
+
+    for pieces in asyncio.run(ask()):
+        assert len(pieces) > 5
+        assert "".join(pieces) == QUESTION
+
+
+def test_cancelled_task_stops_the_model() -> None:
+    given: list[Cancellation | None] = []
+
+    class Endless(ScriptedModel):
+        def stream(
+            self,
+            messages: Sequence[Message],
+            sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+            cancellation: Cancellation | None = None,
+        ) -> Iterator[str]:
+            given.append(cancellation)
+            return itertools.repeat("and so on ")
+
+    async def give_up() -> None:
+        await asyncio.wait_for(LorebotLLM(Endless("")).acomplete(QUESTION), timeout=0.05)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+    (cancellation,) = given
+    assert cancellation is not None
+    assert cancellation.cancelled
+
+
+def test_image_is_refused(llm: LorebotLLM) -> None:
+    shown = ChatMessage(role=MessageRole.USER, blocks=[TextBlock(text="?"), ImageBlock(image=b"")])
+    with pytest.raises(ModelError, match="images"):
+        llm.chat([shown])
 
 
 def test_metadata_describes_the_model(llm: LorebotLLM) -> None:
