@@ -13,7 +13,7 @@ from bot.domain import Question
 from bot.serving.model import Message
 from indexer.documents import Passage
 
-VERSION = "2026-11-20.2"
+VERSION = "2026-11-20.3"
 NOTHING_FOUND = "NOTHING FOUND"
 YES, NO = "Yes", "No"
 
@@ -36,8 +36,8 @@ _HYPOTHESIS = """\
 Write the passage of a team's handbook that would answer the question: two or three plain \
 sentences, in the language of the question, without any introduction."""
 
-ROUTE = f"Answer {YES} or {NO}: must the team's documents be read to reply to this?"
-USEFUL = f"Answer {YES} or {NO}: does your answer say what the question asks for?"
+ROUTE = f"{YES} or {NO}: must the team's documents be read to reply to this?"
+USEFUL = f"{YES} or {NO}: does your answer say what the question asks for?"
 
 
 def opening(question: Question) -> list[Message]:
@@ -78,20 +78,20 @@ def answer_messages(
 
 def relevant(number: int) -> str:
     """Probe: asked after the passages. What differs stands last, so that the rest is shared."""
-    return f"Answer {YES} or {NO}: does this passage help to answer the question? Passage {number}"
+    return f"{YES} or {NO}: does this passage help to answer the question? Passage {number}"
 
 
 def conflicting(one: int, other: int) -> str:
     """Probe: asked after the passages."""
     return (
-        f"Answer {YES} or {NO}: do these two passages contradict each other in what the question "
+        f"{YES} or {NO}: do these two passages contradict each other in what the question "
         f"asks for? Passages {one} and {other}"
     )
 
 
 def supported(numbers: Sequence[int]) -> str:
     """Probe: asked after the answer so far, whose last sentence it is about."""
-    return f"Answer {YES} or {NO}: is everything in your last sentence stated in {_named(numbers)}?"
+    return f"{YES} or {NO}: is everything in your last sentence stated in {_named(numbers)}?"
 
 
 def condense_messages(question: Question) -> list[Message]:

@@ -101,6 +101,8 @@ class LlamaEngine:
                 cells=context_tokens * slots,
                 sequences=_places(slots).total,
                 threads=threads or _cores(),
+                # on processors it is slow for the few rows of a probe or of next tokens
+                flash_attention=gpu_layers != 0,
             )
             undo.callback(context.close)
             engine = cls(

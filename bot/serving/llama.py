@@ -173,7 +173,15 @@ class Batch:
 class Context:
     """The key-value cache: ``cells`` tokens shared by ``sequences`` sequences."""
 
-    def __init__(self, weights: Weights, *, cells: int, sequences: int, threads: int) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        cells: int,
+        sequences: int,
+        threads: int,
+        flash_attention: bool = True,
+    ) -> None:
         """Raises ModelError when the memory for the cells is not there."""
         functions = library()
         parameters = functions.llama_context_default_params()
@@ -181,6 +189,8 @@ class Context:
         parameters.n_seq_max = parameters.n_outputs_max = sequences
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.kv_unified = True
+        if not flash_attention:
+            parameters.flash_attn_type = functions.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.no_perf = True
         errors.clear()
         self._context = functions.llama_init_from_model(weights.handle, parameters)
@@ -190,11 +200,15 @@ class Context:
                 f"context or the number of slots in the settings. ({first_error()})"
             )
         self._adapters = weights.adapters
+        self._in_use = ""
         self._memory = functions.llama_get_memory(self._context)
         self._batch = functions.llama_batch_init(cells, 0, 1)
 
     def use(self, adapter: str) -> None:
         """What is decoded from now on goes through this adapter, or through none if ""."""
+        if adapter == self._in_use:
+            return
+        self._in_use = adapter
         if not adapter:
             library().llama_set_adapters_lora(self._context, None, 0, None)
             return
@@ -232,6 +246,24 @@ class Context:
 
     def remove(self, sequence: int) -> None:
         library().llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def save(self, sequence: int) -> bytes:
+        """What was computed for a sequence: about 12 KB a token for a model of 0.5B parameters."""
+        functions = library()
+        size = functions.llama_state_seq_get_size(self._context, sequence)
+        state = (ctypes.c_uint8 * size)()
+        written = functions.llama_state_seq_get_data(self._context, state, size, sequence)
+        return bytes(memoryview(state)[:written])
+
+    def restore(self, sequence: int, state: bytes, length: int) -> bool:
+        """Bring the first ``length`` tokens of a saved sequence back; false where no room is."""
+        functions = library()
+        given = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        read = functions.llama_state_seq_set_data(self._context, given, len(state), sequence)
+        if read == len(state) and functions.llama_memory_seq_rm(self._memory, sequence, length, -1):
+            return True
+        self.remove(sequence)
+        return False
 
     def sampler(self, sampling: Sampling, grammar: Grammar | None) -> Sampler:
         return Sampler(self._context, sampling, grammar)

@@ -61,13 +61,7 @@ class Request(ABC):
         self._piece = []
 
     def release(self, pool: SequencePool) -> None:
-        """Give up all cells; what was computed will be computed again."""
-        if self.cached is not None:
-            pool.drop(self.cached)
-        self.cached = None
-
-    def end(self, pool: SequencePool) -> None:
-        """Leave what was computed to later prompts."""
+        """Give up all cells, for now or for good; what was computed is left to later prompts."""
         if self.cached is not None:
             pool.keep(self.cached)
         self.cached = None
@@ -78,7 +72,7 @@ class Request(ABC):
 
     @abstractmethod
     def succeed(self) -> None:
-        """Tell the caller that all is done, after ``end``."""
+        """Tell the caller that all is done, after ``release``."""
 
     @abstractmethod
     def fail(self, error: ModelError) -> None:
@@ -187,7 +181,8 @@ class Choice(Request):
     """Probabilities of ``options`` (tokens) after each of several prompts.
 
     The beginning that the prompts share is computed once; their ends are computed on forks of
-    it, in as few batches as ``context_tokens``, sequences and llama.cpp's batch size allow.
+    it, in as few batches as ``context_tokens``, sequences and llama.cpp's batch size allow. A
+    single prompt needs no fork.
     """
 
     def __init__(
@@ -198,11 +193,14 @@ class Choice(Request):
         cancellation: Cancellation,
         adapter: str,
     ) -> None:
+        self._single = len(prompts) == 1
         shared = min(common_prefix_length(prompts), min(map(len, prompts)) - 1)
-        super().__init__(prompts[0][:shared], cancellation, adapter)
+        super().__init__(prompts[0] if self._single else prompts[0][:shared], cancellation, adapter)
         self._forked_tokens = min(FORKED_TOKENS, context_tokens - shared)
         self._options = list(options)
-        self._tails = deque((index, prompt[shared:]) for index, prompt in enumerate(prompts))
+        self._tails = deque(
+            (index, prompt[shared:]) for index, prompt in enumerate(prompts) if not self._single
+        )
         self._forks: list[_Fork] = []
         self._probabilities: list[tuple[float, ...]] = [()] * len(prompts)
         self._result: Future[list[tuple[float, ...]]] = Future()
@@ -213,7 +211,7 @@ class Choice(Request):
 
     def plan(self, batch: Batch, pool: SequencePool, room: int) -> bool:
         cached = self._opened(pool)
-        if len(cached.tokens) < len(self.prompt):
+        if self._single or len(cached.tokens) < len(self.prompt):
             return super().plan(batch, pool, room)
         self._piece = []
         planned = 0
@@ -237,7 +235,11 @@ class Choice(Request):
         self._forks.clear()
 
     def advance(self, context: Context, pool: SequencePool) -> bool:
-        self._take_piece()
+        complete = self._take_piece()
+        if self._single:
+            if complete:
+                self._probabilities[0] = _softmax(context.logits(self._row, self._options))
+            return complete
         for fork in self._forks:
             scores = context.logits(fork.row, self._options)
             self._probabilities[fork.index] = _softmax(scores)
@@ -246,9 +248,9 @@ class Choice(Request):
         self._forks.clear()
         return not self._tails
 
-    def end(self, pool: SequencePool) -> None:
+    def release(self, pool: SequencePool) -> None:
         self.retract(pool)
-        super().end(pool)
+        super().release(pool)
 
     def succeed(self) -> None:
         self._result.set_result(self._probabilities)
@@ -258,8 +260,9 @@ class Choice(Request):
 
     def _opened(self, pool: SequencePool) -> CachedTokens:
         if self.cached is None:
-            # nothing is sampled from the shared beginning, so all of it may come from the cache
-            self.cached = pool.open([*self.prompt, -1], self.adapter)
+            # nothing is sampled from a shared beginning, so all of it may come from the cache
+            wanted = self.prompt if self._single else [*self.prompt, -1]
+            self.cached = pool.open(wanted, self.adapter)
         return self.cached
 
 

@@ -117,6 +117,9 @@ class Scheduler:
 
     def _admit(self) -> bool:
         """Fill the slots, waiting while there is nothing to do; false when closing."""
+        for request in [request for request in self._admitted if request.cancelled]:
+            self._finish(request)
+            request.stop()
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closing or self._admitted or any(self._waiting.values())
@@ -138,17 +141,13 @@ class Scheduler:
         return True
 
     def _step(self) -> None:
-        for request in [request for request in self._admitted if request.cancelled]:
-            self._finish(request)
-            request.stop()
         self._take_turns()
         batch, planned = self._plan()
         while planned and not self._context.decode(batch):
-            if not self._pool.evict():
-                for request in planned:
-                    request.retract(self._pool)
-                self._preempt()
-                batch, planned = self._plan()
+            for request in planned:
+                request.retract(self._pool)
+            self._preempt()
+            batch, planned = self._plan()
         if not planned:
             return
         self._batches += 1
@@ -188,7 +187,7 @@ class Scheduler:
         )
 
     def _preempt(self) -> None:
-        """Take the cells of whoever was admitted last: it computes them again later."""
+        """Take the cells of whoever was admitted last: they are brought back later."""
         *others, last = self._active
         if not others:
             self._finish(last)
@@ -215,7 +214,7 @@ class Scheduler:
         self._admitted.remove(request)
         self._preempted.clear()  # there is room again
         self._produced += request.produced_tokens
-        request.end(self._pool)
+        request.release(self._pool)
 
     def _end(self, reason: str) -> None:
         with self._changed:

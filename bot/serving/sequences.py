@@ -1,8 +1,8 @@
 """Which tokens lie in the key-value cache under which sequence, and reusing them.
 
-A finished sequence is kept until its place is needed. A new prompt shares the longest beginning
-it has in common with any sequence, so that only the rest has to be computed. What an adapter
-computed is shared only with prompts for the same adapter.
+A new prompt shares the longest beginning it has in common with any sequence, so that only the rest
+has to be computed. A finished sequence is kept outside the cache, whose every used cell would slow
+down each later token. What an adapter computed is shared only with prompts for the same adapter.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ from typing import Protocol
 WORTH_SHARING = 64  # tokens; fewer are computed again rather than kept or waited for
 
 
+KEPT_BYTES = 1 << 29
+
+
 class Memory(Protocol):
     """The part of a context that this module steers."""
 
     def copy(self, source: int, target: int, length: int) -> None: ...
 
     def remove(self, sequence: int) -> None: ...
+
+    def save(self, sequence: int) -> bytes: ...
+
+    def restore(self, sequence: int, state: bytes, length: int) -> bool: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -32,8 +39,17 @@ class CachedTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptTokens:
+    """What was computed for these tokens, outside the cache."""
+
+    tokens: list[int]
+    adapter: str
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
-    """How many sequences of each use there may be at once."""
+    """How many sequences there may be at once, and how many finished ones are kept."""
 
     opened: int
     forked: int
@@ -41,24 +57,32 @@ class Places:
 
     @property
     def total(self) -> int:
-        return self.opened + self.forked + self.kept
+        return self.opened + self.forked
 
 
 class SequencePool:
     """Hands out sequences 0 to ``places.total`` − 1.
 
     ``shares_any_prefix`` is false for models with a recurrent state, of which only the whole
-    can be shared.
+    can be shared. At most ``kept_bytes`` of finished sequences are kept.
     """
 
-    def __init__(self, memory: Memory, places: Places, *, shares_any_prefix: bool = True) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        places: Places,
+        *,
+        shares_any_prefix: bool = True,
+        kept_bytes: int = KEPT_BYTES,
+    ) -> None:
         self._memory = memory
         self._places = places
         self._shares_any_prefix = shares_any_prefix
+        self._kept_bytes = kept_bytes
         self._free = list(range(places.total))
         self._opened: list[CachedTokens] = []
         self._forked: list[CachedTokens] = []
-        self._kept: list[CachedTokens] = []  # least recently used first
+        self._kept: list[KeptTokens] = []  # least recently used first
         self.reused_tokens = 0
 
     def open(self, prompt: Sequence[int], adapter: str = "") -> CachedTokens:
@@ -68,13 +92,15 @@ class SequencePool:
         """
         length, source = self._best_source(prompt[:-1], adapter)
         opened = CachedTokens(self._free.pop(), adapter=adapter)
-        self._opened.append(opened)
-        if source is not None:
-            if source in self._kept:
-                self._kept.remove(source)
-                self._kept.append(source)
+        if isinstance(source, CachedTokens):
             self._share(source, opened, length)
-        self.reused_tokens += length
+        elif source is not None:
+            self._kept.remove(source)
+            self._kept.append(source)
+            if self._memory.restore(opened.sequence, source.state, length):
+                opened.tokens = source.tokens[:length]
+        self._opened.append(opened)
+        self.reused_tokens += len(opened.tokens)
         return opened
 
     def known(self, prompt: Sequence[int], adapter: str = "") -> int:
@@ -103,38 +129,42 @@ class SequencePool:
         """The sequence is finished; its tokens stay for later prompts, if they add enough."""
         self._opened.remove(cached)
         known, _ = self._best_source(cached.tokens, cached.adapter)
-        if len(cached.tokens) - known < WORTH_SHARING:
-            self._release(cached)
-            return
-        for kept in list(self._kept):
-            if self._shareable(kept, cached.tokens, cached.adapter) == len(kept.tokens):
-                self._kept.remove(kept)
-                self._release(kept)
-        self._kept.append(cached)
-        if len(self._kept) > self._places.kept:
-            self.evict()
+        if len(cached.tokens) - known >= WORTH_SHARING:
+            self._kept = [
+                kept
+                for kept in self._kept
+                if self._shareable(kept, cached.tokens, cached.adapter) < len(kept.tokens)
+            ]
+            state = self._memory.save(cached.sequence)
+            self._kept.append(KeptTokens(cached.tokens, cached.adapter, state))
+            self._forget()
+        self._release(cached)
 
     def drop(self, cached: CachedTokens) -> None:
         """The sequence, opened or forked, is finished and of no further use."""
         (self._opened if cached in self._opened else self._forked).remove(cached)
         self._release(cached)
 
-    def evict(self) -> bool:
-        """Forget the kept sequence used least recently; false when none is kept."""
-        if not self._kept:
-            return False
-        self._release(self._kept.pop(0))
-        return True
+    def _forget(self) -> None:
+        """What was used least recently goes first."""
+        while (
+            len(self._kept) > self._places.kept
+            or sum(len(kept.state) for kept in self._kept) > self._kept_bytes
+        ):
+            self._kept.pop(0)
 
-    def _best_source(self, wanted: Sequence[int], adapter: str) -> tuple[int, CachedTokens | None]:
-        sources = [
-            (self._shareable(cached, wanted, adapter), cached)
-            for cached in self._opened + self._kept
-        ]
-        length, source = max(sources, key=lambda pair: pair[0], default=(0, None))
+    def _best_source(
+        self, wanted: Sequence[int], adapter: str
+    ) -> tuple[int, CachedTokens | KeptTokens | None]:
+        """What is in the cache already comes before what must be brought back."""
+        sources: list[CachedTokens | KeptTokens] = [*self._opened, *self._kept]
+        found = [(self._shareable(source, wanted, adapter), source) for source in sources]
+        length, source = max(found, key=lambda pair: pair[0], default=(0, None))
         return (length, source) if length else (0, None)
 
-    def _shareable(self, source: CachedTokens, wanted: Sequence[int], adapter: str) -> int:
+    def _shareable(
+        self, source: CachedTokens | KeptTokens, wanted: Sequence[int], adapter: str
+    ) -> int:
         if source.adapter != adapter:
             return 0
         common = common_length(source.tokens, wanted)

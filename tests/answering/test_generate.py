@@ -95,9 +95,7 @@ def test_a_refusal_of_the_model_is_told_apart_from_an_unsupported_answer() -> No
 def test_the_model_is_asked_about_every_sentence_that_its_words_allow() -> None:
     model = ScriptedModel("Keep every receipt [1]. The gym opens early [1].")
     read_by(model)
-    assert model.probes == [
-        "Answer Yes or No: is everything in your last sentence stated in passage [1]?"
-    ]
+    assert model.probes == ["Yes or No: is everything in your last sentence stated in passage [1]?"]
 
 
 def test_a_sentence_that_the_model_finds_unsupported_is_cut() -> None:

@@ -63,7 +63,7 @@ class TestManyCallers:
         answer = engine.stream([user(words(300))])
         next(answer)
         (first,) = set(context.batches[-1])
-        assert len(engine.choose([], [words(800)], ["yes", "no"])) == 1
+        assert len(engine.choose([], [words(800, 1)], ["yes", "no"])) == 1
         pieces_of_the_other = [batch for batch in context.batches if len(set(batch)) == 2]
         assert len(pieces_of_the_other) >= 3
         assert all(batch.count(first) == 1 for batch in pieces_of_the_other)

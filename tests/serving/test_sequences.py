@@ -19,12 +19,21 @@ class Cells:
     def __init__(self) -> None:
         self.copies: list[tuple[int, int, int]] = []
         self.removed: list[int] = []
+        self.restored: list[tuple[bytes, int, int]] = []
+        self.has_room = True
 
     def copy(self, source: int, target: int, length: int) -> None:
         self.copies.append((source, target, length))
 
     def remove(self, sequence: int) -> None:
         self.removed.append(sequence)
+
+    def save(self, sequence: int) -> bytes:
+        return b"state of %d" % sequence
+
+    def restore(self, sequence: int, state: bytes, length: int) -> bool:
+        self.restored.append((state, sequence, length))
+        return self.has_room
 
 
 def pool_of(cells: Cells | None = None, *, kept: int = 3, any_prefix: bool = True) -> SequencePool:
@@ -46,7 +55,32 @@ def test_longest_known_beginning_is_shared_but_the_last_token_is_computed() -> N
     source = finished(pool, [1, *[2] * MANY])
     cached = pool.open([1, 2, 2])
     assert cached.tokens == [1, 2]
-    assert cells.copies[-1] == (source, cached.sequence, 2)
+    assert cells.restored[-1] == (b"state of %d" % source, cached.sequence, 2)
+
+
+def test_what_is_in_the_cache_is_shared_in_place() -> None:
+    cells = Cells()
+    pool = pool_of(cells)
+    source = pool.open([1] * MANY)
+    source.tokens = [1] * MANY
+    cached = pool.open([1, 1, 2])
+    assert cells.copies == [(source.sequence, cached.sequence, 2)]
+    assert cells.restored == []
+
+
+def test_what_finds_no_room_in_the_cache_is_computed_again() -> None:
+    cells = Cells()
+    cells.has_room = False
+    pool = pool_of(cells)
+    finished(pool, [1] * MANY)
+    assert pool.open([1] * MANY).tokens == []
+    assert pool.reused_tokens == 0
+
+
+def test_finished_sequences_leave_the_cache() -> None:
+    cells = Cells()
+    pool = pool_of(cells)
+    assert cells.removed == [finished(pool, [1] * MANY)]
 
 
 def test_reused_tokens_are_counted() -> None:
@@ -83,36 +117,40 @@ def test_recurrent_state_is_only_shared_whole() -> None:
 
 
 def test_sequence_used_least_recently_is_forgotten_first() -> None:
-    cells = Cells()
-    pool = pool_of(cells, kept=2)
-    older, newer = finished(pool, [1] * MANY), finished(pool, [2] * MANY)
+    pool = pool_of(kept=2)
+    finished(pool, [1] * MANY)
+    finished(pool, [2] * MANY)
     pool.drop(pool.open([1, 1, 5]))
-    assert pool.evict()
-    assert cells.removed[-1] == newer
-    assert pool.evict()
-    assert cells.removed[-1] == older
-    assert not pool.evict()
+    finished(pool, [3] * MANY)
+    assert [pool.known([token] * 3) for token in (1, 2, 3)] == [2, 0, 2]
+
+
+def test_no_more_bytes_are_kept_than_allowed() -> None:
+    two = 2 * len(b"state of 0")
+    pool = SequencePool(Cells(), Places(opened=3, forked=2, kept=9), kept_bytes=two)
+    for token in (1, 2, 3):
+        finished(pool, [token] * MANY)
+    assert [pool.known([token] * 3) for token in (1, 2, 3)] == [0, 2, 2]
 
 
 def test_sequence_that_begins_another_is_not_kept_beside_it() -> None:
-    cells = Cells()
-    pool = pool_of(cells)
-    shorter = finished(pool, [1] * MANY)
+    pool = pool_of(kept=2)
+    finished(pool, [9] * MANY)
+    finished(pool, [1] * MANY)
     finished(pool, [1] * 2 * MANY)
-    assert cells.removed == [shorter]
+    assert pool.known([9] * 3) == 2
+    assert pool.known([1] * 2 * MANY) == 2 * MANY - 1
 
 
 @pytest.mark.parametrize("still_open", [True, False])
 def test_sequence_that_adds_little_to_another_is_not_kept(still_open: bool) -> None:
-    cells = Cells()
-    pool = pool_of(cells)
+    pool = pool_of()
     first = pool.open([1])
     first.tokens = [1] * MANY
     if not still_open:
         pool.keep(first)
-    probe = finished(pool, [1] * MANY + [2] * (MANY - 1))
-    assert cells.removed == [probe]
-    assert pool.known([1] * MANY) == MANY - 1
+    finished(pool, [1] * MANY + [2] * (MANY - 1))
+    assert pool.known([1] * MANY + [2] * MANY) == MANY
 
 
 def test_prompt_waits_for_another_that_computes_much_of_it() -> None:
