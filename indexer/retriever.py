@@ -107,6 +107,8 @@ class AudienceRetriever(BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         given = query_bundle.embedding
+        if given is None and query_bundle.custom_embedding_strs:  # HyDE's hypotheses
+            given = self._embedding.get_agg_embedding_from_queries(query_bundle.embedding_strs)
         vector = None if given is None else unit_length(given)
         passages = self.passages(query_bundle.query_str, vector)
         return [NodeWithScore(node=node_of(one), score=one.score) for one in passages]

@@ -8,7 +8,8 @@ that nothing of a question is in anybody's cache.
 
 The last line is one JSON object: ``ratio`` is the judged answer's median time over plain RAG's on
 the same engine; ``ratio_llama`` over the same steps one after another on llama-cpp-python's
-``Llama``; ``ratio_llama_logprobs`` the same with its documented ``logprobs`` (``--logprobs``);
+``Llama``, with its prefix cache and its documented way to a probability, ``logprobs``;
+``ratio_llama_processor`` the same with a logits processor instead, which needs no ``logits_all``;
 ``ratio_llamaindex`` over LlamaIndex's own components, with critiques of 40 tokens, and
 ``ratio_llamaindex_cited`` when its critic of sentences is shown the cited passage alone.
 """
@@ -47,7 +48,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ours", action="store_true", help="without Llama and LlamaIndex")
-    parser.add_argument("--logprobs", action="store_true", help="needs 3 GB more memory")
     arguments = parser.parse_args()
     path = half_billion(IndexSettings().cache_dir / "benchmarks")
     with closing(LlamaEngine.load(path, context_tokens=CONTEXT_TOKENS)) as engine:
@@ -57,7 +57,7 @@ def main() -> None:
             "plain": partial(plain, engine),
         }
         if not arguments.ours:
-            contestants |= _peers(engine, path, logprobs=arguments.logprobs)
+            contestants |= _peers(engine, path)
         result = _warmed(contestants, _case(cases))
         seconds = _seconds(contestants, cases, arguments.rounds)
         result |= _ratios(seconds) | {
@@ -90,20 +90,18 @@ def plain(engine: LlamaEngine, case: Case) -> list[float]:
     return []
 
 
-def _peers(engine: LlamaEngine, path: Path, *, logprobs: bool) -> dict[str, Contestant]:
+def _peers(engine: LlamaEngine, path: Path) -> dict[str, Contestant]:
     """Each has a ``Llama`` of its own, whose last prompt is its own."""
     load = partial(peers.load, path, CONTEXT_TOKENS)
     critics = partial(
         peers.Critiques, context_tokens=CONTEXT_TOKENS, critique_tokens=CRITIQUE_TOKENS
     )
     found: dict[str, peers.Peer] = {
-        "llama": peers.OneAfterAnother(load(), engine.tokens),
+        "llama": peers.OneAfterAnotherByLogprobs(load(logits_all=True), engine.tokens),
+        "llama_processor": peers.OneAfterAnother(load(), engine.tokens),
         "llamaindex": critics(load(), cited_only=False),
         "llamaindex_cited": critics(load(), cited_only=True),
     }
-    if logprobs:
-        slow = load(logits_all=True)
-        found["llama_logprobs"] = peers.OneAfterAnotherByLogprobs(slow, engine.tokens)
     return {
         name: partial(peer, answer_tokens=ANSWER_TOKENS, ends=SENTENCE_ENDS)
         for name, peer in found.items()
@@ -113,9 +111,9 @@ def _peers(engine: LlamaEngine, path: Path, *, logprobs: bool) -> dict[str, Cont
 def _warmed(contestants: Mapping[str, Contestant], case: Case) -> dict[str, float]:
     """All answer one case once; how far our probabilities are from those of ``Llama``."""
     answered = {name: contestant(case) for name, contestant in contestants.items()}
-    if "llama" not in answered:
+    if "llama_processor" not in answered:
         return {}
-    pairs = zip(answered["judged"], answered["llama"], strict=True)
+    pairs = zip(answered["judged"], answered["llama_processor"], strict=True)
     return {"log_odds_apart": round(max(abs(_log_odds(a) - _log_odds(b)) for a, b in pairs), 3)}
 
 

@@ -67,8 +67,7 @@ def load(path: Path, context_tokens: int, *, logits_all: bool = False) -> Llama:
 class OneAfterAnother:
     """The steps of a judged answer as single completions, from the very tokens that we compute.
 
-    Their order is the one that its cache likes best: after the answer the last sentence is judged
-    first, so that every prompt is a beginning of the one before.
+    Probabilities are looked up by a logits processor, which is the fast way.
     """
 
     def __init__(self, llama: Llama, tokens: Tokenize) -> None:
@@ -89,10 +88,10 @@ class OneAfterAnother:
         ]
         asked = prompts.answer_messages(case.question, case.passages)
         words = self._words(asked, answer_tokens)
-        self._probe([*asked, Message("assistant", "".join(words))], prompts.USEFUL)
-        for number, end in reversed(list(enumerate(ends, start=1))):
+        for number, end in enumerate(ends, start=1):
             so_far = Message("assistant", "".join(words[:end]))
             self._probe([*asked, so_far], prompts.supported([number]))
+        self._probe([*asked, Message("assistant", "".join(words))], prompts.USEFUL)
         return before
 
     def _words(self, messages: Sequence[Message], count: int) -> list[str]:
