@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.answering.pipeline import Pipeline
+from bot.health import Health
 from bot.jobs import Jobs
-from bot.records.answers import Answers
+from bot.monitor import Metrics, Monitor
+from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.records.registry import Registry
-from bot.records.votes import Votes
+from bot.records.statistics import Statistics
 from bot.serving.lending import FixedModels, Models, ServerModels
 from bot.serving.model import LanguageModel
 from bot.serving.serving_models import Load, ServingModels, open_version
 from bot.settings import ModelTable, Settings
+from bot.web_server import WebServer
 from indexer.errors import SourceError
 from indexer.library import Library, open_library
 from indexer.sources.base import Unreadable
 from indexer.sync import Progress, no_progress
+
+if TYPE_CHECKING:
+    from bot.slack.app import SlackBot
 
 _log = logging.getLogger(__name__)
 
@@ -76,37 +83,91 @@ def open_pipeline(
 ) -> Iterator[Pipeline]:
     """A pipeline with the serving language model, or quoting where there is none."""
     with open_models(settings, database) as models:
-        yield Pipeline(
-            library,
-            models,
-            thresholds=settings.thresholds,
-            answer_tokens=settings.model.answer_tokens,
-            answer_seconds=settings.model.answer_seconds,
-        )
+        yield _pipeline(settings, library, models)
 
 
 def check_slack(settings: Settings) -> None:
     """Raises SlackError if Slack would refuse the tokens: better known before a long indexing."""
-    from bot.slack.app import check_tokens
+    from bot.slack.tokens import check_tokens
 
     check_tokens(settings.slack)
 
 
 @contextmanager
-def open_slack_bot(settings: Settings, library: Library) -> Iterator[None]:
+def open_slack_bot(settings: Settings, library: Library) -> Iterator[SlackBot]:
     """The bot, connected to Slack and resuming what a crash interrupted, until the block ends."""
     from bot.slack.app import SlackBot
+    from bot.slack.clients import current_team, serving
 
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database(settings.records_url)))
-        pipeline = stack.enter_context(open_pipeline(settings, library, database))
-        jobs = Jobs(settings.jobs_url)
+        models = stack.enter_context(open_models(settings, database))
+        jobs = Jobs(
+            settings.jobs_url,
+            replica=settings.records.replica,
+            carry=current_team,
+            restore=serving,
+        )
         stack.callback(jobs.close)
-        bot = SlackBot(settings.slack, pipeline, Answers(database), Votes(database), jobs)
+        connected: list[SlackBot] = []
+        health = _health(library, models, database, lambda: connected)
+        bot = SlackBot(
+            settings, library, _pipeline(settings, library, models), database, jobs, health
+        )
         jobs.launch()
         stack.callback(bot.close)
+        stack.enter_context(_monitored(settings, library, database, health))
         bot.connect()
+        connected.append(bot)
+        yield bot
+
+
+@contextmanager
+def _monitored(
+    settings: Settings, library: Library, database: Database, health: Health
+) -> Iterator[None]:
+    """Health and metrics on their own port, where the settings name one."""
+    if not settings.monitor.listen:
         yield
+        return
+    metrics = Metrics(Statistics(database), library.journal, health)
+    with closing(WebServer(Monitor(health, metrics), settings.monitor.listen)) as server:
+        server.start()
+        yield
+
+
+def _health(
+    library: Library, models: Models, database: Database, bots: Callable[[], list[SlackBot]]
+) -> Health:
+    audit = Audit(database)
+
+    def slack() -> str:
+        connected = any(bot.transport.is_connected for bot in bots())
+        return "" if connected else "Slack is not connected; it is tried again and again."
+
+    def index() -> str:
+        library.store.documents("no source")  # reads nothing, from an index that has to be there
+        return ""
+
+    def records() -> str:
+        audit.newest(1)
+        return ""
+
+    def model() -> str:
+        problems = models.status.problems if isinstance(models, ServingModels) else ()
+        return " ".join(problems)
+
+    return Health({"slack": slack, "index": index, "records": records, "model": model})
+
+
+def _pipeline(settings: Settings, library: Library, models: Models) -> Pipeline:
+    return Pipeline(
+        library,
+        models,
+        thresholds=settings.thresholds,
+        answer_tokens=settings.model.answer_tokens,
+        answer_seconds=settings.model.answer_seconds,
+    )
 
 
 def _load(table: ModelTable, path: Path) -> LanguageModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import signal
 import sys
@@ -22,6 +23,7 @@ from bot.demo import SAMPLE, ask_first_question, demo_settings, demo_workspace
 from bot.domain import Question
 from bot.errors import BotSettingsError, LorebotError
 from bot.model_cli import app as model_app
+from bot.records.installations import new_token_key
 from bot.records_cli import app as records_app
 from bot.settings import Settings
 from bot.terminal import rendered
@@ -94,17 +96,49 @@ def ask(
 
 
 @app.command()
-def run() -> None:
+def run(
+    http: Annotated[
+        str, typer.Option(help="Take Slack's requests at HOST:PORT, in place of Socket Mode.")
+    ] = "",
+) -> None:
     """Serve Slack: bring the index up to date, connect, answer until stopped."""
     settings = bot_settings.load()
+    if http:
+        slack = settings.slack.model_copy(update={"mode": "http", "listen": http})
+        settings = settings.model_copy(update={"slack": slack})
     check_slack(settings)
     with (
         _until_stopped() as wait,
         _documents(settings, serving=True) as (library, _),
         open_slack_bot(settings, library),
     ):
-        typer.echo("Lorebot is connected to Slack. Press Ctrl-C to stop.", err=True)
+        over = f"taking Slack's requests at {settings.slack.listen}"
+        how = over if settings.slack.mode == "http" else "connected to Slack"
+        typer.echo(f"Lorebot is {how}. Press Ctrl-C to stop.", err=True)
         wait()
+
+
+@app.command()
+def manifest(
+    http: Annotated[
+        str, typer.Option(help="The public address https://… for HTTP; Socket Mode without.")
+    ] = "",
+    several: Annotated[
+        bool, typer.Option("--several", help="Several workspaces install it, by OAuth.")
+    ] = False,
+) -> None:
+    """Print the app's manifest, to be pasted at api.slack.com/apps › From a manifest."""
+    from bot.slack.manifest import manifest as app_manifest
+
+    if several and not http:
+        raise BotSettingsError("Several workspaces need HTTP: add --http https://….")
+    typer.echo(json.dumps(app_manifest(http, several=several), indent=2))
+
+
+@app.command()
+def token_key() -> None:
+    """Print a fresh key for [slack] token_keys, which encrypts the workspaces' tokens."""
+    typer.echo(new_token_key())
 
 
 @app.command()

@@ -11,14 +11,42 @@ from bot.serving.model import Message
 from indexer.documents import Audience, Passage
 
 
+class Occasion(StrEnum):
+    """How a question came to the bot."""
+
+    MENTION = "mention"
+    DIRECT = "direct"
+    FOLLOW_UP = "follow_up"
+    OVERHEARD = "overheard"
+    COMMAND = "command"
+    SHORTCUT = "shortcut"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that came with a question. ``url`` is where the bot gets it, ``link`` where people
+    open it; ``size`` is in bytes. ``refusal`` says why it was not read, empty where it was.
+    """
+
+    id: str
+    name: str
+    url: str
+    link: str
+    size: int
+    refusal: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A message that asks something, as it arrived, before anybody looked at who may read what.
 
-    ``id`` is made of channel and timestamp: Slack sends a mention as two events, and each event
-    again until it is acknowledged, but the message is one. ``thread`` is the timestamp of the
-    thread's root, under which the answer goes. ``is_shared`` says whether another organisation
-    reads the channel; None where the event did not tell.
+    ``id`` is made of channel and timestamp where it is a message: Slack sends a mention as two
+    events, and each event again until it is acknowledged, but the message is one. ``thread`` is
+    the timestamp of the thread's root, under which the answer goes; empty for a slash command,
+    which is answered at its ``response_url``. ``is_direct`` says that only the asker reads the
+    answer, ``is_shared`` whether another organisation reads the channel; None where the event
+    did not tell. ``team`` is the id of the workspace.
     """
 
     id: str
@@ -29,6 +57,16 @@ class Asked:
     text: str
     is_direct: bool = False
     is_shared: bool | None = False
+    team: str = ""
+    occasion: Occasion = Occasion.MENTION
+    response_url: str = ""
+    files: tuple[AttachedFile, ...] = ()
+
+    @property
+    def ts(self) -> str:
+        """The timestamp of the message that asks; empty where no message does."""
+        last = self.id.rpartition(":")[2]
+        return last if last.replace(".", "", 1).isdigit() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +74,8 @@ class Question:
     """What is answered, and for whom: the same id is the same question.
 
     ``audience`` is what the READERS of the answer hold, which in a channel is less than what the
-    asker may see. ``history`` are the earlier turns of the thread, oldest first.
+    asker may see. ``history`` are the earlier turns of the thread, oldest first. ``language`` is
+    the ISO 639-1 code of the language to answer in, empty for that of the question.
     """
 
     id: str
@@ -46,6 +85,7 @@ class Question:
     channel: str = ""
     thread: str = ""
     history: tuple[Message, ...] = ()
+    language: str = ""
 
 
 class Route(StrEnum):
@@ -53,6 +93,14 @@ class Route(StrEnum):
 
     RETRIEVE = "retrieve"
     SMALL_TALK = "small_talk"
+
+
+class Stage(StrEnum):
+    """What is being done for a question, in this order."""
+
+    SEARCH = "search"
+    READ = "read"
+    WRITE = "write"
 
 
 class Ending(StrEnum):

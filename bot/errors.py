@@ -10,6 +10,9 @@ LorebotError                 every message is a sentence that may be shown to a 
 │       └── DeadlineExceeded its time was over
 ├── RegistryError            no such model version, a damaged file, nothing to roll back to
 ├── RecordsError             the records cannot be opened, migrated or written
+├── ReindexRefused           there is no such source, channel or page, or not yet
+├── ReindexRunning           another reindex is not finished yet
+├── NotAllowed               an admin's act, asked for by somebody who is none
 ├── SlackError               Slack refuses the tokens or cannot be reached
 └── WorkspaceError           the local workspace cannot start (bot/workspace/errors.py)
 
@@ -59,3 +62,15 @@ class RecordsError(LorebotError):
 
 class SlackError(LorebotError):
     """Slack refuses the tokens or cannot be reached."""
+
+
+class ReindexRefused(LorebotError):
+    """There is no such source, channel or page to read again, or not yet."""
+
+
+class ReindexRunning(LorebotError):
+    """Another reindex is not finished yet."""
+
+
+class NotAllowed(LorebotError):
+    """Only admins may do this."""

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.answering.thresholds import Thresholds
 from bot.errors import BotSettingsError
+from bot.records.canary_votes import CanaryTable
 from indexer.errors import IndexSettingsError
 from indexer.settings import IndexSettings, Table
 from indexer.settings import load as load_index_settings
 
-_VARIABLES_OF_OTHERS = ("LOREBOT_CONFIG", "LOREBOT_TEST_")
+_VARIABLES_OF_OTHERS = ("LOREBOT_CONFIG", "LOREBOT_TEST_", "LOREBOT_ADAPTERS_")
 
 
 class ModelTable(Table):
@@ -51,12 +52,51 @@ class ModelTable(Table):
 
 
 class SlackTable(Table):
-    """``[slack]``: the two tokens, better given as LOREBOT_SLACK_BOT_TOKEN and …_APP_TOKEN."""
+    """``[slack]``: how Slack is reached, and who runs the bot; secrets better as LOREBOT_SLACK_….
+
+    Over Socket Mode two tokens are needed, over HTTP the signing secret and a bot token. With
+    ``client_id`` in place of the bot token, ``workspaces`` install the app themselves.
+    """
 
     bot_token: SecretStr = SecretStr("")
     app_token: SecretStr = SecretStr("")
     api_url: str = "https://slack.com/api/"
     """Another address only for a Slack-compatible server, such as the local workspace."""
+    mode: Literal["socket", "http"] = "socket"
+    listen: str = "127.0.0.1:3000"
+    """HOST:PORT that HTTP requests are taken at, behind whatever terminates TLS."""
+    url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
+    """The public address in front of ``listen``, such as https://lorebot.example.com."""
+    signing_secret: SecretStr = SecretStr("")
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    workspaces: tuple[Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+$")], ...] = ()
+    """The only workspaces that may install: whoever installs reads every public document."""
+    token_keys: SecretStr = SecretStr("")
+    """Encrypts the workspaces' tokens; several by commas, the newest first."""
+    admins: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")], ...] = ()
+    """Ids of people who may use /lorebot, besides the workspace's admins and owners."""
+    digest_channel: str = Field(default="", pattern=r"^([CG][A-Z0-9]+)?$")
+    """Where unanswered questions are posted each week; empty means nowhere."""
+    digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    digest_hour: int = Field(default=9, ge=0, le=23, description="in UTC")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        given = self.token_keys.get_secret_value().split(",")
+        return tuple(key.strip() for key in given if key.strip())
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether workspaces install the app by OAuth."""
+        return self.mode == "http" and bool(self.client_id)
+
+
+class MonitorTable(Table):
+    """``[monitor]``: health and metrics, on a port of their own."""
+
+    listen: str = ""
+    """HOST:PORT of /healthz, /readyz and /metrics; empty means none."""
 
 
 class RecordsTable(Table):
@@ -64,6 +104,8 @@ class RecordsTable(Table):
 
     url: SecretStr = SecretStr("")
     """An SQLAlchemy address, ``postgresql+psycopg://…``; empty means SQLite in data_dir."""
+    replica: str = Field(default="local", pattern=r"^[\w.-]{1,64}$")
+    """This process among those that share the records: its own, and the same after a restart."""
 
 
 class Settings(IndexSettings):
@@ -75,6 +117,10 @@ class Settings(IndexSettings):
     thresholds: Thresholds = Thresholds()
     slack: SlackTable = SlackTable()
     records: RecordsTable = RecordsTable()
+    canary: CanaryTable = CanaryTable()
+    adapters: Any = None
+    """``[adapters]``: read, and checked, by lorebot-adapters alone."""
+    monitor: MonitorTable = MonitorTable()
 
     @property
     def records_url(self) -> str:

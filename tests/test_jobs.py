@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -135,3 +136,42 @@ def _wait_for(journal: Path, word: str, seconds: float = 30) -> None:
     while word not in journal.read_text().split():
         assert time.monotonic() < deadline, f"no {word!r} in {journal.read_text()!r}"
         time.sleep(0.05)
+
+
+def test_a_scheduled_job_runs_at_its_times_each_once(jobs: Jobs) -> None:
+    moments: list[str] = []
+    twice = Event()
+
+    def due(moment: str) -> None:
+        moments.append(moment)
+        if len(moments) > 1:
+            twice.set()
+
+    jobs.schedule("due", "* * * * * *", due)
+    jobs.launch()
+    assert twice.wait(30)
+    assert len(set(moments)) == len(moments)
+
+
+def test_a_job_is_surrounded_by_what_was_carried_from_its_start(url: str) -> None:
+    place = ["outside"]
+    seen: list[str] = []
+    done = Event()
+
+    @contextmanager
+    def restore(carried: str) -> Iterator[None]:
+        place.append(carried)
+        yield
+        place.pop()
+
+    def work(_key: str) -> None:
+        seen.append(place[-1])
+        done.set()
+
+    jobs = Jobs(url, carry=lambda: "T1", restore=restore)
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    assert done.wait(10)
+    jobs.close()
+    assert seen == ["T1"]

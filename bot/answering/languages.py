@@ -114,6 +114,11 @@ _BY_CODE = {language.code: language for language in _LANGUAGES} | {
 }
 
 
+def language_named(code: str) -> Language | None:
+    """The language of an ISO 639-1 code that somebody has chosen; None where it is unknown."""
+    return next((language for language in _LANGUAGES if language.code == code), None)
+
+
 def language_of(text: str, otherwise: Language = ENGLISH) -> Language:
     """The language of a text, ``otherwise`` where it is too short or odd to be certain."""
     code, probability = _identifier().classify(text)

@@ -3,29 +3,58 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from bot import prompts
 from bot.answering.conversation import wants_documents
 from bot.answering.follow_up import standing_alone
 from bot.answering.judge import EvidenceJudge
-from bot.answering.languages import language_of
+from bot.answering.languages import Language, language_named, language_of
 from bot.answering.notes import Notes
 from bot.answering.reader import Reader
 from bot.answering.route import route
 from bot.answering.search import Found, Search
 from bot.answering.thresholds import Thresholds
 from bot.answering.written import Written, quoted, small_talk, stopped
-from bot.domain import Answer, Question, Route, Versions, distinct_documents
+from bot.domain import Answer, Question, Route, Stage, Versions, distinct_documents
 from bot.errors import Cancelled, DeadlineExceeded, ModelError
 from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
+from indexer.documents import Document, Passage
 from indexer.library import Library
 
 _log = logging.getLogger(__name__)
 
 Show = Callable[[str], None]
+Progress = Callable[[Stage, Sequence[Passage]], None]
 _NEAREST = 3
+
+
+def no_progress(stage: Stage, passages: Sequence[Passage]) -> None:
+    """For those who only want the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One question, and whoever wants to see or stop how it is answered."""
+
+    question: Question
+    show: Show
+    cancellation: Cancellation
+    progress: Progress
+    attachments: Sequence[Document]
+
+    @property
+    def language(self) -> Language:
+        wanted = language_named(self.question.language)
+        return wanted or language_of(self.question.text)
+
+    def enter(self, stage: Stage, passages: Sequence[Passage] = ()) -> None:
+        """Tell of a stage; raises Cancelled where somebody has stopped the question."""
+        if self.cancellation.cancelled and not self.cancellation.expired:
+            raise Cancelled("Somebody stopped this question.")
+        self.progress(stage, passages)
 
 
 class Pipeline:
@@ -47,48 +76,57 @@ class Pipeline:
         self._answer_tokens = answer_tokens
         self._answer_seconds = answer_seconds
 
+    def new_cancellation(self) -> Cancellation:
+        """One that ends an answer when it takes longer than it may."""
+        return Cancellation.after(self._answer_seconds)
+
     def answer(
         self,
         question: Question,
         show: Show = lambda text: None,
         cancellation: Cancellation | None = None,
+        *,
+        progress: Progress = no_progress,
+        attachments: Sequence[Document] = (),
     ) -> Answer:
         """Answer for the readers that the question names, or say that nothing was found.
 
         ``show`` receives the answer so far while it is written: only text that is already
-        supported by its citations. Where the model fails, or takes longer than it may, the
-        documents are quoted. Raises LorebotError or IndexerError.
+        supported by its citations. ``progress`` hears of each stage and the passages it is about,
+        all of them for the question's readers. ``attachments`` are searched besides, for this
+        question only. Where the model fails, or takes longer than it may, the documents are
+        quoted. Raises LorebotError or IndexerError.
         """
-        cancellation = cancellation or Cancellation.after(self._answer_seconds)
+        cancellation = cancellation or self.new_cancellation()
+        work = _Work(question, show, cancellation, progress, attachments)
         with self._models.lease(
             question_id=question.id, channel=question.channel, thread=question.thread
         ) as model:
             try:
-                return self._answered(question, model, show, cancellation)
-            except ModelError as error:
-                if isinstance(error, Cancelled) and not isinstance(error, DeadlineExceeded):
-                    written = stopped(language_of(question.text))
-                    return self._finish(question, model, written, Notes())
-                _log.warning("The language model failed; answering by quoting: %s", error)
-                return self._answered(question, None, show, cancellation)
+                try:
+                    return self._answered(work, model)
+                except ModelError as error:
+                    if isinstance(error, Cancelled) and not isinstance(error, DeadlineExceeded):
+                        raise
+                    _log.warning("The language model failed; answering by quoting: %s", error)
+                    return self._answered(work, None)
+            except Cancelled:
+                return self._finish(question, model, stopped(work.language), Notes())
 
-    def _answered(
-        self,
-        question: Question,
-        model: LanguageModel | None,
-        show: Show,
-        cancellation: Cancellation,
-    ) -> Answer:
+    def _answered(self, work: _Work, model: LanguageModel | None) -> Answer:
         """Route, retrieve, judge, generate, judge again, cite; without a model, quote."""
-        notes, language = Notes(), language_of(question.text)
+        notes, language = Notes(), work.language
+        question, cancellation = work.question, work.cancellation
         with notes.measure("route"):
             if self._route(question, model, notes, cancellation) is Route.SMALL_TALK:
                 return self._finish(question, model, small_talk(language), notes)
         with notes.measure("condense"):
             asked = standing_alone(question, model, cancellation)
+        work.enter(Stage.SEARCH)
         with notes.measure("retrieve"):
-            search = Search(self._library, self._judge, asked)
+            search = Search(self._library, self._judge, asked, work.attachments)
             found = search.by_question()
+        work.enter(Stage.READ, found.passages)
         if model is None:
             written = quoted(found, self._thresholds, language)
             return self._finish(question, model, written, notes, asked, found)
@@ -107,8 +145,9 @@ class Pipeline:
                 found = search.by_hypothesis(found, model, cancellation)
             with notes.measure("judge"):
                 reading = reader.read(found)
+        work.enter(Stage.WRITE)
         with notes.measure("write"):
-            written = reader.write(reading, found, show)
+            written = reader.write(reading, found, work.show)
         return self._finish(question, model, written, notes, asked, found)
 
     def _route(

@@ -9,8 +9,12 @@ from bot.answering.hypothesis import hypothetical_vector, may_help
 from bot.answering.judge import Evidence, EvidenceJudge
 from bot.domain import Question, Reflection
 from bot.serving.model import Cancellation, LanguageModel
-from indexer.documents import Passage
+from indexer.chunking import embedded_text
+from indexer.documents import Chunk, Document, Passage
 from indexer.library import Library
+
+_ATTACHED_CHUNKS = 200
+_ATTACHED_PASSAGES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,23 @@ class Found:
 class Search:
     """Searches for one question, with the audience of those who will read the answer."""
 
-    def __init__(self, library: Library, judge: EvidenceJudge, question: Question) -> None:
+    def __init__(
+        self,
+        library: Library,
+        judge: EvidenceJudge,
+        question: Question,
+        attachments: Sequence[Document] = (),
+    ) -> None:
+        self._library = library
         self._embed = library.embedding.embed
         self._retriever = library.retriever(question.audience)
         self._judge = judge
         self._text = question.text
+        self._attachments = attachments
 
     def by_question(self) -> Found:
         """Raises IndexerError."""
-        return self._judged(self._retriever.passages(self._text))
+        return self._judged([*self._attached(), *self._retriever.passages(self._text)])
 
     @property
     def may_hypothesise(self) -> bool:
@@ -75,6 +87,23 @@ class Search:
         both = [*found.passages, *(one for one in more if one.chunk.id not in known)]
         return self._judged(both, limit=len(found.passages) or len(more))
 
+    def _attached(self) -> list[Passage]:
+        """The attachments' passages that are most like the question, best first."""
+        pieces = [
+            (document, chunk)
+            for document in self._attachments
+            for chunk in self._library.chunker.chunks(document)[:_ATTACHED_CHUNKS]
+        ]
+        if not pieces:
+            return []
+        texts = [embedded_text(document.title, chunk) for document, chunk in pieces]
+        vectors = self._embed([self._text, *texts])
+        passages = [
+            _passage(document, chunk, float(vector @ vectors[0]))
+            for (document, chunk), vector in zip(pieces, vectors[1:], strict=True)
+        ]
+        return sorted(passages, key=lambda passage: -passage.similarity)[:_ATTACHED_PASSAGES]
+
     def _judged(self, passages: Sequence[Passage], limit: int | None = None) -> Found:
         evidence = self._judge.judge(self._text, passages, self._retriever.frequencies)
         best = list(dict.fromkeys(one.excerpt.passage.chunk.id for one in evidence))[:limit]
@@ -82,3 +111,16 @@ class Search:
             tuple(one for one in passages if limit is None or one.chunk.id in best),
             tuple(one for one in evidence if one.excerpt.passage.chunk.id in best),
         )
+
+
+def _passage(document: Document, chunk: Chunk, similarity: float) -> Passage:
+    return Passage(
+        chunk,
+        document.title,
+        document.audience,
+        score=similarity,
+        similarity=similarity,
+        lexical=0.0,
+        url=document.url,
+        modified=document.modified,
+    )

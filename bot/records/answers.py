@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from bot.domain import Answer, Asked, Citation, Ending, Question, Reflection, Versions
+from bot.domain import (
+    Answer,
+    Asked,
+    AttachedFile,
+    Citation,
+    Ending,
+    Occasion,
+    Question,
+    Reflection,
+    Versions,
+)
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, PassageRow, QuestionRow, ReflectionRow
 from indexer.documents import Audience, Chunk, Passage
@@ -30,23 +41,29 @@ class Answers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, asked: Asked) -> None:
-        """Keep a question; keeping the same one again changes nothing."""
+    def ask(self, asked: Asked) -> bool:
+        """Keep a question; keeping the same one again changes nothing and returns False."""
         with self._database.session() as session:
-            if session.get(QuestionRow, asked.id) is None:
-                session.add(
-                    QuestionRow(
-                        id=asked.id,
-                        event_id=asked.event_id,
-                        channel=asked.channel,
-                        thread=asked.thread,
-                        asker=asked.asker,
-                        text=asked.text,
-                        is_direct=asked.is_direct,
-                        is_shared=asked.is_shared,
-                        asked_at=datetime.now(UTC),
-                    )
+            if session.get(QuestionRow, asked.id) is not None:
+                return False
+            session.add(
+                QuestionRow(
+                    id=asked.id,
+                    event_id=asked.event_id,
+                    channel=asked.channel,
+                    thread=asked.thread,
+                    asker=asked.asker,
+                    text=asked.text,
+                    is_direct=asked.is_direct,
+                    is_shared=asked.is_shared,
+                    team=asked.team,
+                    occasion=asked.occasion,
+                    response_url=asked.response_url,
+                    files=[asdict(file) for file in asked.files],
+                    asked_at=datetime.now(UTC),
                 )
+            )
+            return True
 
     def asked(self, question_id: str) -> Asked:
         with self._database.session() as session:
@@ -60,7 +77,17 @@ class Answers:
                 text=row.text,
                 is_direct=row.is_direct,
                 is_shared=row.is_shared,
+                team=row.team,
+                occasion=Occasion(row.occasion),
+                response_url=row.response_url,
+                files=tuple(AttachedFile(**file) for file in row.files),
             )
+
+    def note_files(self, question_id: str, files: Sequence[AttachedFile]) -> None:
+        """Keep what became of the files of a question."""
+        with self._database.session() as session:
+            row = session.get_one(QuestionRow, question_id)
+            row.files = [asdict(file) for file in files]
 
     def begin_reply(self, question_id: str) -> Reply:
         """Note that the reply is about to be posted, and tell what was known before."""
@@ -90,6 +117,15 @@ class Answers:
         """The id of a question's answer, if there is one."""
         with self._database.session() as session:
             return session.scalar(select(AnswerRow.id).where(AnswerRow.question_id == question_id))
+
+    def answered_by(self, channel: str, reply_ts: str) -> str | None:
+        """The id of the answer that a message holds, if it holds one."""
+        with self._database.session() as session:
+            return session.scalar(
+                select(AnswerRow.id)
+                .join(QuestionRow)
+                .where(QuestionRow.channel == channel, QuestionRow.reply_ts == reply_ts)
+            )
 
     def answer(self, answer_id: str) -> Answer | None:
         """An answer as it was given, or None where there is none of that id."""

@@ -22,9 +22,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Connect and migrate. Raises RecordsError where the address or the file is unusable."""
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         try:
-            _migrate(self._engine)
+            migrate(self._engine)
         except (SQLAlchemyError, CommandError) as error:
             self._engine.dispose()
             raise RecordsError(
@@ -49,7 +49,7 @@ class Database:
         self._engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def open_engine(url: str) -> Engine:
     try:
         address = make_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
@@ -78,12 +78,13 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _migrate(engine: Engine) -> None:
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up to a revision; rows are kept."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _reason(error: BaseException) -> str:

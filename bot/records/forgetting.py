@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists
+from sqlalchemy import delete, exists, update
 
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, CorrectionRow, PassageRow, QuestionRow, VoteRow
+from bot.records.thread_tables import EscalationRow, MutedThreadRow
 
 
 class Forgetting:
@@ -20,6 +21,10 @@ class Forgetting:
         with self._database.session() as session:
             session.execute(delete(VoteRow).where(VoteRow.voter == user))
             session.execute(delete(CorrectionRow).where(CorrectionRow.author == user))
+            session.execute(delete(EscalationRow).where(EscalationRow.asked_by == user))
+            session.execute(
+                update(MutedThreadRow).where(MutedThreadRow.muted_by == user).values(muted_by="")
+            )
             gone = session.scalars(
                 delete(QuestionRow).where(QuestionRow.asker == user).returning(QuestionRow.id)
             )

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    Index,
     MetaData,
     String,
     Text,
@@ -54,6 +55,7 @@ class QuestionRow(Base):
     """A question as it arrived; ``reply_ts`` is the message that will hold its answer."""
 
     __tablename__ = "questions"
+    __table_args__ = (Index("ix_questions_channel_thread", "channel", "thread"),)
 
     id: Mapped[str] = mapped_column(String(255), primary_key=True)
     event_id: Mapped[str] = mapped_column(String(255), index=True)
@@ -63,9 +65,14 @@ class QuestionRow(Base):
     text: Mapped[str] = mapped_column(Text)
     is_direct: Mapped[bool]
     is_shared: Mapped[bool | None]
+    team: Mapped[str] = mapped_column(String(64))
+    occasion: Mapped[str] = mapped_column(String(16))
+    response_url: Mapped[str] = mapped_column(Text)
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """What was attached, without its content; why, where it could not be read."""
     asked_at: Mapped[datetime]
     reply_attempted_at: Mapped[datetime | None]
-    reply_ts: Mapped[str | None] = mapped_column(String(64))
+    reply_ts: Mapped[str | None] = mapped_column(String(64), index=True)
 
     answer: Mapped[AnswerRow | None] = relationship(back_populates="question")
 
@@ -88,7 +95,7 @@ class AnswerRow(Base):
     model: Mapped[str] = mapped_column(String(255))
     adapter: Mapped[str] = mapped_column(String(255))
     embedder: Mapped[str] = mapped_column(String(255))
-    searched: Mapped[str] = mapped_column(Text)
+    searched: Mapped[str] = mapped_column(Text, server_default="")
     """The question as it was searched for, where that is not what was written; else empty."""
     seconds: Mapped[dict[str, Any]]
 

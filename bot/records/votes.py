@@ -28,6 +28,15 @@ class Votes:
             )
             return True
 
+    def withdraw(self, answer_id: str, voter: str, thumb: Thumb | None = None) -> bool:
+        """Remove a person's vote, or only one of that ``thumb``; False where there is none."""
+        with self._database.session() as session:
+            row = session.get(VoteRow, (answer_id, voter))
+            if row is None or thumb not in (None, row.thumb):
+                return False
+            session.delete(row)
+            return True
+
     def of(self, answer_id: str) -> list[Vote]:
         """All votes on an answer, oldest first."""
         with self._database.session() as session:

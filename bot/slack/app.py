@@ -1,118 +1,105 @@
-"""The Bolt app in Socket Mode, with every listener."""
+"""The Bolt app with every listener, for one workspace or several, over Socket Mode or HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.error import URLError
+import re
+from typing import Any
 
-from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt import App, BoltContext
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_handlers import (
-    RateLimitErrorRetryHandler,
-    ServerErrorRetryHandler,
-)
 
 from bot.answering.pipeline import Pipeline
-from bot.errors import SlackError
+from bot.health import Health
 from bot.jobs import Jobs
-from bot.records.answers import Answers
-from bot.records.votes import Votes
-from bot.settings import SlackTable
-from bot.slack import feedback
-from bot.slack.audience import Audiences
-from bot.slack.questions import Questions
-from bot.slack.reply import Replies
+from bot.records.database import Database
+from bot.records.installations import Installations, OAuthStates, TokenCipher
+from bot.settings import Settings, SlackTable
+from bot.slack.admin.command import acknowledge
+from bot.slack.admin.desk import open_desk
+from bot.slack.clients import ServingExecutor, serve, tokenless_client, web_client
+from bot.slack.manifest import SCOPES
+from bot.slack.oauth import States, Workspaces, oauth_settings
+from bot.slack.people import listen_to_people
+from bot.slack.tokens import app_token_explained
+from bot.slack.transport import HttpTransport, SocketTransport, Transport, close_socket
+from indexer.library import Library
 
-_TIMEOUT_SECONDS = 15
-_BOT_TOKEN_PLACE = "Install App › Bot User OAuth Token"
-_APP_TOKEN_PLACE = "Basic Information › App-Level Tokens, with the scope connections:write"
+__all__ = ["SlackBot", "close_socket"]
+
+_LISTENER_THREADS = 10
 
 
 class SlackBot:
-    """Lorebot in one workspace. ``connect`` begins answering, ``close`` ends it."""
+    """Lorebot in Slack. ``connect`` begins answering, ``close`` ends it."""
 
     def __init__(
-        self, settings: SlackTable, pipeline: Pipeline, answers: Answers, votes: Votes, jobs: Jobs
+        self,
+        settings: Settings,
+        library: Library,
+        pipeline: Pipeline,
+        database: Database,
+        jobs: Jobs,
+        health: Health,
     ) -> None:
-        client = _client(settings)
-        # The receipt goes out only after a listener has kept its event: a crash before that
-        # makes Slack send the event again.
-        app = App(client=client, process_before_response=True)
-        replies = Replies(client, answers)
-        questions = Questions(client, pipeline, answers, Audiences(client), replies, jobs)
-        questions.listen(app)
-        feedback.listen(app, votes)
-        self._handler = SocketModeHandler(app, settings.app_token.get_secret_value())
+        """Raises BotSettingsError where the address for HTTP, or a key, cannot be used."""
+        slack = settings.slack
+        app, client = _app(slack, database)
+        listen_to_people(app, client, pipeline, database, jobs, settings.extraction)
+        open_desk(app, client, settings, library, database, jobs, health)
+        _acknowledge_the_rest(app)
+        self.transport = _transport(app, slack)
 
     def connect(self) -> None:
-        """Open the socket; from now on events arrive. Raises SlackError."""
-        with _explained("app token", "LOREBOT_SLACK_APP_TOKEN", _APP_TOKEN_PLACE):
-            self._handler.connect()  # type: ignore[no-untyped-call]
+        """From now on events arrive. Raises SlackError."""
+        with app_token_explained():
+            self.transport.connect()
 
     def close(self) -> None:
-        close_socket(self._handler)
+        self.transport.close()
 
 
-def close_socket(handler: SocketModeHandler) -> None:
-    """Close for good, also when the server hangs up at the same moment.
+def _app(slack: SlackTable, database: Database) -> tuple[App, WebClient]:
+    """The app, and the client for everything that happens outside of listeners."""
+    # The receipt goes out only after a listener has kept its event: a crash before that makes
+    # Slack send the event again.
+    options: dict[str, Any] = {
+        "process_before_response": True,
+        "signing_secret": slack.signing_secret.get_secret_value(),
+        "listener_executor": ServingExecutor(_LISTENER_THREADS),
+    }
+    if not slack.is_distributed:
+        client = web_client(slack)
+        return App(client=client, **options), client
+    nobody = tokenless_client(slack)
+    installations = Installations(database, TokenCipher(slack.keys))
+    workspaces = Workspaces(installations, nobody, slack)
+    oauth = oauth_settings(slack, workspaces, States(OAuthStates(database)), SCOPES)
+    app = App(client=nobody, oauth_settings=oauth, **options)
+    app.use(_serve_workspace)
+    app.enable_token_revocation_listeners()
+    return app, web_client(slack, workspaces.token_of)
 
-    slack_sdk 3.47 then stumbles over its own socket, which is None by the second try.
+
+def _serve_workspace(context: BoltContext, next_: Any) -> None:
+    installed_by = context.enterprise_id if context.is_enterprise_install else context.team_id
+    serve(installed_by or "")
+    next_()
+
+
+def _acknowledge_the_rest(app: App) -> None:
+    """What nobody listens to, such as a button of an earlier version.
+
+    Slack sends an event again and again that nobody acknowledges, and Bolt would write it into
+    the log, whole.
     """
-    try:
-        handler.close()  # type: ignore[no-untyped-call]
-    except AttributeError:
-        handler.close()  # type: ignore[no-untyped-call]
+    anything = re.compile("")
+    app.event(anything)(acknowledge)
+    app.action(anything)(acknowledge)
+    app.view(anything)(acknowledge)
+    app.shortcut(anything)(acknowledge)
 
 
-def check_tokens(settings: SlackTable) -> None:
-    """Ask Slack whether it accepts both tokens; raises SlackError with what to do."""
-    bot_token = settings.bot_token.get_secret_value()
-    app_token = settings.app_token.get_secret_value()
-    _require(bot_token, "xoxb-", "LOREBOT_SLACK_BOT_TOKEN", _BOT_TOKEN_PLACE)
-    _require(app_token, "xapp-", "LOREBOT_SLACK_APP_TOKEN", _APP_TOKEN_PLACE)
-    client = _client(settings)
-    with _explained("bot token", "LOREBOT_SLACK_BOT_TOKEN", _BOT_TOKEN_PLACE):
-        client.auth_test()
-    with _explained("app token", "LOREBOT_SLACK_APP_TOKEN", _APP_TOKEN_PLACE):
-        client.apps_connections_open(app_token=app_token)
-
-
-def _client(settings: SlackTable) -> WebClient:
-    client = WebClient(
-        token=settings.bot_token.get_secret_value(),
-        base_url=settings.api_url,
-        timeout=_TIMEOUT_SECONDS,
-    )
-    client.retry_handlers += [
-        RateLimitErrorRetryHandler(max_retry_count=2),
-        ServerErrorRetryHandler(max_retry_count=2),
-    ]
-    return client
-
-
-def _require(token: str, prefix: str, variable: str, place: str) -> None:
-    if not token:
-        raise SlackError(
-            f"No Slack token: set {variable} (it begins with {prefix}; you find it under {place}). "
-            "To try Lorebot without Slack, run `lorebot demo`."
-        )
-    if not token.startswith(prefix):
-        raise SlackError(f"{variable} does not begin with {prefix}; take the one under {place}.")
-
-
-@contextmanager
-def _explained(token: str, variable: str, place: str) -> Iterator[None]:
-    try:
-        yield
-    except SlackApiError as error:
-        raise SlackError(
-            f"Slack refuses the {token} ({error.response.get('error')}). Take the one under "
-            f"{place} and set it as {variable}."
-        ) from None
-    except (URLError, OSError) as error:
-        raise SlackError(
-            f"Slack cannot be reached ({error}). Check the network, the proxy and [slack] api_url."
-        ) from None
+def _transport(app: App, slack: SlackTable) -> Transport:
+    if slack.mode == "http":
+        return HttpTransport(app, slack.listen)
+    return SocketTransport(app, slack.app_token.get_secret_value())

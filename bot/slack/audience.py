@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 from bot.domain import Asked
 from bot.errors import LorebotError
 from bot.slack.calls import SlackCallFailed, slack_call
+from bot.slack.phrases import phrases
 from indexer.documents import PUBLIC, Audience
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,11 @@ _NOT_OURS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "d
 
 
 class Refused(LorebotError):
-    """This person may not ask, or not here; the message says so to them."""
+    """This person may not ask, or not here; ``phrase`` is what says so to them."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__(getattr(phrases(), phrase))
+        self.phrase = phrase
 
 
 class Audiences:
@@ -42,12 +47,9 @@ class Audiences:
         them, and SlackCallFailed where Slack cannot say: unknown is never public.
         """
         if self._remember("guest", asked.asker, self._is_guest):
-            raise Refused("I answer only full members of this workspace, not guests or visitors.")
+            raise Refused("guest")
         if self._is_shared(asked):
-            raise Refused(
-                "This channel is shared with another organisation, so I do not answer here. "
-                "Ask me in a direct message."
-            )
+            raise Refused("shared_channel")
         if not asked.is_direct:
             return Audience.of(PUBLIC, f"slack_channel:{asked.channel}")
         own = Audience.of(PUBLIC, f"slack_user:{asked.asker}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
+from typing import Any
 from urllib.error import URLError
 
+from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from bot.errors import RecordsError, SlackError
 
@@ -14,12 +19,26 @@ _TEMPORARY = {"ratelimited", "internal_error", "fatal_error", "service_unavailab
 
 
 class SlackCallFailed(SlackError):
-    """A Web API call failed. ``reason`` is Slack's word for it, such as ``channel_not_found``."""
+    """A Web API call failed. ``reason`` is Slack's word for it, such as ``channel_not_found``.
 
-    def __init__(self, sentence: str, reason: str = "", *, temporary: bool = False) -> None:
+    ``uncertain`` says that it may have been carried out all the same; ``retry_after`` is in
+    seconds, 0 where Slack did not say.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        reason: str = "",
+        *,
+        temporary: bool = False,
+        uncertain: bool = False,
+        retry_after: float = 0.0,
+    ) -> None:
         super().__init__(sentence)
         self.reason = reason
         self.temporary = temporary
+        self.uncertain = uncertain
+        self.retry_after = retry_after
 
 
 @contextmanager
@@ -34,10 +53,12 @@ def slack_call(purpose: str) -> Iterator[None]:
             f"Slack would not {purpose} ({reason}).",
             reason,
             temporary=status == 429 or status >= 500 or reason in _TEMPORARY,
+            uncertain=status >= 500 or reason in _TEMPORARY - {"ratelimited"},
+            retry_after=_seconds(error.response.headers),
         ) from None
-    except (URLError, ConnectionError, TimeoutError) as error:
+    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
         raise SlackCallFailed(
-            f"Slack could not be reached to {purpose} ({error}).", temporary=True
+            f"Slack could not be reached to {purpose} ({error}).", temporary=True, uncertain=True
         ) from None
 
 
@@ -46,3 +67,25 @@ def temporary(error: BaseException) -> bool:
     return isinstance(error, RecordsError) or (
         isinstance(error, SlackCallFailed) and error.temporary
     )
+
+
+def without_retries(client: WebClient) -> WebClient:
+    """For calls that are better left out than late."""
+    quick = copy.copy(client)
+    quick.retry_handlers = []
+    return quick
+
+
+def retrying_only_refusals(client: WebClient) -> WebClient:
+    """For calls that must not be carried out twice: what got no answer may have been."""
+    once = copy.copy(client)
+    once.retry_handlers = [RateLimitErrorRetryHandler(max_retry_count=2)]
+    return once
+
+
+def _seconds(headers: Mapping[str, Any]) -> float:
+    for name, value in headers.items():
+        if name.lower() == "retry-after":
+            given = value[0] if isinstance(value, list) else value
+            return float(given) if str(given).replace(".", "", 1).isdigit() else 0.0
+    return 0.0

@@ -10,9 +10,12 @@ _SPECIAL = re.compile(r"<!([a-z]+)[^>]*>")
 _LABELLED = re.compile(r"<(?:https?|mailto):[^|>]+\|([^>]*)>")
 _BARE = re.compile(r"<((?:https?|mailto):[^|>]+)>")
 
+_LABEL_CHARACTERS = 150
+
 _CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 _MARKDOWN_LINK = re.compile(r"!?\[([^\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
-_REFERENCE_LINK = re.compile(r"!?\[([^\]]+)\]\[[^\]]*\]")
+# but [1][2] are two citations
+_REFERENCE_LINK = re.compile(r"!?\[(?!\d{1,2}\]\[\d{1,2}\])([^\]]+)\]\[[^\]]*\]")
 # addresses, mail addresses and bare domains: Slack makes links of them all
 _ADDRESS = re.compile(
     r"(?i:\b(?:https?://|www\.|mailto:)[^\s<>`|]*[^\s<>`|.,;:!?)])"
@@ -53,6 +56,35 @@ def link(url: str, label: str) -> str:
     if not url.startswith(("https://", "http://")) or set(url) & set("<>| \n"):
         return f"*{label.replace('*', '')}*"
     return f"<{url}|{label}>"
+
+
+def source_label(title: str) -> str:
+    """A document's title where Slack makes the link itself."""
+    return cut(" ".join(safe_mrkdwn(_labels(title)).replace("`", "").split()), _LABEL_CHARACTERS)
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters, ending at a line's end where one is near."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 2]
+    newline = head.rfind("\n")
+    return f"{head[:newline] if newline > limit // 2 else head} …"
+
+
+def cut_markdown(text: str, limit: int, notice: str = "") -> str:
+    """As ``cut``, with the code that was cut closed again and a ``notice`` below."""
+    if len(text) <= limit:
+        return text
+    head = cut(text, limit - len(notice) - 10)
+    if is_inside_code(head):
+        head += "\n```" if head.count("```") % 2 else "`"
+    return f"{head}\n\n{notice}" if notice else head
+
+
+def is_inside_code(text: str) -> bool:
+    """Whether code that begins in a text does not end in it."""
+    return "`" in _CODE.sub("", text)
 
 
 def _unlinked(text: str) -> str:

@@ -1,34 +1,57 @@
-"""Mentions and direct messages: taken in at once, answered as durable jobs."""
+"""From a kept question to its finished reply, as a durable job."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Protocol
 
-from slack_bolt import App
 from slack_sdk import WebClient
 
-from bot.answering.pipeline import Pipeline
-from bot.domain import Asked, Question
+from bot.answering.pipeline import Pipeline, Progress, Show
+from bot.domain import Asked, Ending, Occasion, Question
 from bot.errors import LorebotError
 from bot.jobs import Jobs
 from bot.records.answers import Answers
+from bot.serving.model import Cancellation
 from bot.slack import blocks
-from bot.slack.audience import Audiences
-from bot.slack.calls import temporary
-from bot.slack.mrkdwn import plain_question
-from bot.slack.reply import Replies
+from bot.slack.attachments import Attachments
+from bot.slack.audience import Audiences, Refused
+from bot.slack.blocks import Rendered
+from bot.slack.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.pace import Paces
+from bot.slack.phrases import Phrases
+from bot.slack.private_reply import PrivateReply
+from bot.slack.reply import Reply
+from bot.slack.running import Running
+from bot.slack.spoken import Spoken
+from bot.slack.status import StatusLines
 from bot.slack.thread import earlier_turns
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
 
-_JOB = "answer"
-_UNEXPECTED = "Something went wrong on my side and I could not answer. Please ask again later."
+ANSWER_JOB = "answer"
+_WRITE_ATTEMPTS, _POST_ATTEMPTS = 5, 10
+
+
+class AnyReply(Protocol):
+    """Where an answer appears. ``ts`` is its message, empty where there is none yet."""
+
+    ts: str
+
+    def begin(self) -> str: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    @property
+    def show(self) -> Show: ...
+
+    def complete(self, rendered: Rendered) -> None: ...
 
 
 class Questions:
-    """From an event to the finished reply."""
+    """Takes questions in, and answers each once, whatever happens meanwhile."""
 
     def __init__(
         self,
@@ -36,64 +59,99 @@ class Questions:
         pipeline: Pipeline,
         answers: Answers,
         audiences: Audiences,
-        replies: Replies,
+        attachments: Attachments,
+        spoken: Spoken,
+        running: Running,
         jobs: Jobs,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._answers = answers
         self._audiences = audiences
-        self._replies = replies
+        self._attachments = attachments
+        self._spoken = spoken
+        self._running = running
         self._jobs = jobs
-        jobs.register(_JOB, self._answer)
+        self._paces = Paces()
+        self._status = StatusLines(client, spoken)
+        jobs.register(ANSWER_JOB, self._answer)
 
-    def listen(self, app: App) -> None:
-        """Listeners only keep the question and begin the job; Slack's receipt follows that."""
+    def take(self, asked: Asked) -> None:
+        """Keep a question and begin to answer it; one that is known already is left alone."""
+        if self._answers.ask(asked) and asked.occasion is not Occasion.OVERHEARD:
+            self._status.show(asked)
+        self.answer(asked.id)
 
-        @app.event("app_mention")
-        def mentioned(event: dict[str, Any], body: dict[str, Any]) -> None:
-            self._ask(event, body)
-
-        @app.event("message")
-        def written(event: dict[str, Any], body: dict[str, Any]) -> None:
-            if _is_direct(event) and event.get("subtype") in (None, "file_share"):
-                self._ask(event, body)
-
-    def _ask(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        if event.get("bot_id") or not event.get("user"):
-            return  # two bots would talk to each other for ever
-        asked = Asked(
-            id=f"{event['channel']}:{event['ts']}",
-            event_id=str(body.get("event_id", "")),
-            channel=event["channel"],
-            thread=event.get("thread_ts") or event["ts"],
-            asker=event["user"],
-            text=plain_question(event.get("text") or ""),
-            is_direct=_is_direct(event),
-            is_shared=body.get("is_ext_shared_channel"),
-        )
-        self._answers.ask(asked)
-        self._jobs.start(_JOB, asked.id)
+    def answer(self, question_id: str) -> None:
+        """Begin to answer a question that is kept; more than once does nothing."""
+        self._jobs.start(ANSWER_JOB, question_id)
 
     def _answer(self, question_id: str) -> None:
         """The job. Each step may be repeated after a crash, and none is once it has finished."""
         asked = self._answers.asked(question_id)
-        ts = self._jobs.step("reply", lambda: self._replies.begin(asked), temporary)
-        answer_id, apology = self._jobs.step("write", lambda: self._write(asked, ts))
-        self._jobs.step("post", lambda: self._post(asked, ts, answer_id, apology), temporary)
+        spoken = self._spoken.to(asked)
+        with self._running.answering(asked) as cancellation:
+            reply = self._reply(asked, spoken, cancellation)
+            try:
+                reply.ts = self._jobs.step("reply", reply.begin, temporary)
+                left = iter(range(_WRITE_ATTEMPTS - 1, -1, -1))
+                answer_id, apology = self._jobs.step(
+                    "write",
+                    lambda: self._write(asked, spoken, reply, cancellation, not next(left)),
+                    temporary,
+                    attempts=_WRITE_ATTEMPTS,
+                )
+                self._jobs.step(
+                    "post",
+                    lambda: self._post(asked.id, spoken, reply, answer_id, apology),
+                    temporary,
+                    attempts=_POST_ATTEMPTS,
+                )
+            except SlackCallFailed as error:
+                _log.warning("Question %s has no reply: %s", asked.id, error)
+                self._jobs.step("tell", lambda: self._tell(asked, spoken), temporary)
+            finally:
+                self._status.clear(asked)
 
-    def _write(self, asked: Asked, ts: str) -> tuple[str, str]:
-        """The answer's id, or else the sentence to say instead: nobody is left in silence."""
+    def _reply(self, asked: Asked, spoken: Phrases, cancellation: Cancellation) -> AnyReply:
+        if asked.occasion is Occasion.COMMAND:
+            return PrivateReply(self._client, asked)
+        return Reply(
+            self._client,
+            self._answers,
+            self._status,
+            self._paces,
+            asked,
+            spoken,
+            on_stop=cancellation.cancel,
+        )
+
+    def _write(
+        self,
+        asked: Asked,
+        spoken: Phrases,
+        reply: AnyReply,
+        cancellation: Cancellation,
+        is_last: bool,
+    ) -> tuple[str, str]:
+        """The answer's id, or else the sentence to say instead: nobody is left in silence.
+
+        What may pass is raised, to be tried again, unless this is the last attempt.
+        """
         try:
-            return self._answers.find(asked.id) or self._answered(asked, ts), ""
+            return self._answers.find(asked.id) or self._answered(asked, reply, cancellation), ""
+        except Refused as refusal:
+            return "", getattr(spoken, refusal.phrase)
         except (LorebotError, IndexerError) as error:
+            if temporary(error) and not is_last:
+                raise
             _log.warning("Question %s was not answered: %s", asked.id, error)
-            return "", str(error)
+            return "", f"{spoken.failed} {error}"
         except Exception:  # noqa: BLE001 - a bug must not leave people with a placeholder
             _log.exception("Question %s failed.", asked.id)
-            return "", _UNEXPECTED
+            return "", spoken.unexpected
 
-    def _answered(self, asked: Asked, ts: str) -> str:
+    def _answered(self, asked: Asked, reply: AnyReply, cancellation: Cancellation) -> str:
         """Answer for exactly those who will read it, and keep the answer."""
         question = Question(
             id=asked.id,
@@ -103,19 +161,41 @@ class Questions:
             channel=asked.channel,
             thread=asked.thread,
             history=earlier_turns(self._client, asked),
+            language=self._spoken.chosen(asked),
         )
-        answer = self._pipeline.answer(question, self._replies.drafts(asked, ts))
+        documents, files = self._attachments.read(asked.files, question.audience)
+        if files != asked.files:
+            self._answers.note_files(asked.id, files)
+        answer = self._pipeline.answer(
+            question,
+            reply.show,
+            cancellation,
+            progress=reply.progress,
+            attachments=documents,
+        )
         return self._answers.save(answer)
 
-    def _post(self, asked: Asked, ts: str, answer_id: str, apology: str) -> None:
+    def _post(
+        self, question_id: str, spoken: Phrases, reply: AnyReply, answer_id: str, apology: str
+    ) -> None:
+        asked = self._answers.asked(question_id)  # again: files may have been refused meanwhile
         answer = self._answers.answer(answer_id) if answer_id else None
+        if asked.occasion is Occasion.OVERHEARD and (
+            answer is None or answer.ending not in (Ending.GENERATED, Ending.QUOTED)
+        ):
+            return  # nobody has asked the bot, so nobody misses it
         if answer:
-            rendered = blocks.answered(answer_id, answer)
+            rendered = blocks.answered(answer_id, answer, asked, spoken)
         else:
-            rendered = blocks.apology(apology or _UNEXPECTED, asked.thread)
-        self._replies.complete(asked, ts, rendered)
+            rendered = blocks.apology(apology or spoken.unexpected, asked.thread or "-", spoken)
+        reply.complete(rendered)
 
-
-def _is_direct(event: dict[str, Any]) -> bool:
-    """Channel types are told of messages only; ids of direct messages begin with D."""
-    return event.get("channel_type") == "im" or str(event["channel"]).startswith("D")
+    def _tell(self, asked: Asked, spoken: Phrases) -> None:
+        """Where the bot may not write in a channel, the asker alone is told."""
+        if asked.occasion is Occasion.OVERHEARD:
+            return
+        told = blocks.note(spoken.not_there)
+        with slack_call("tell the asker"):
+            self._client.chat_postMessage(
+                channel=asked.asker, text=told.text, blocks=told.blocks, unfurl_links=False
+            )

@@ -1,110 +1,188 @@
-"""The one message that answers a question: posted at once, updated while it is written."""
+"""The one message that answers a question: begun at once, shown while it is written, completed."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from slack_sdk import WebClient
 
-from bot.domain import Asked
+from bot.domain import Asked, Occasion, Stage
 from bot.records.answers import Answers
 from bot.slack import blocks
 from bot.slack.blocks import Rendered
-from bot.slack.calls import SlackCallFailed, slack_call
+from bot.slack.calls import SlackCallFailed, retrying_only_refusals, slack_call
+from bot.slack.pace import Paces
+from bot.slack.phrases import Phrases
+from bot.slack.status import StatusLines
+from bot.slack.stream import EXPIRED, STOPPED, Stream
+from bot.slack.thread import holds_reply_to, reply_metadata, thread_messages
+from indexer.documents import Passage
 
 _log = logging.getLogger(__name__)
 
-_EVENT_TYPE = "lorebot_answer"
 _SECONDS_BETWEEN_DRAFTS = 1.2
-_PAGE = 200
+_CALLS_OF_DRAFTS = 5
+_STREAMING = "streaming_state_conflict"
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _UNACCEPTABLE = {"msg_too_long", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 
 
-class Replies:
-    """Posts, finds again, updates and completes the reply to a question."""
+class Reply:
+    """A native stream where Slack has room for one; else a placeholder and updates; else, under a
+    status line, one message at the end. Whatever becomes of these, ``complete`` leaves the whole
+    answer, once. Not for several threads.
+    """
 
-    def __init__(self, client: WebClient, answers: Answers) -> None:
+    def __init__(
+        self,
+        client: WebClient,
+        answers: Answers,
+        status: StatusLines,
+        paces: Paces,
+        asked: Asked,
+        spoken: Phrases,
+        on_stop: Callable[[], None],
+    ) -> None:
         self._client = client
         self._answers = answers
+        self._status = status
+        self._paces = paces
+        self._asked = asked
+        self._spoken = spoken
+        self._on_stop = on_stop
+        self._stream: Stream | None = None
+        self._drafts_until = 0.0
+        self._drafts = False
+        self._nothing_posted = False
+        self.ts = ""
 
-    def begin(self, asked: Asked) -> str:
-        """The timestamp of the question's reply, posting it if nobody has.
+    def begin(self) -> str:
+        """The timestamp of the message, beginning it if nobody has; "" where it comes at the end.
 
-        May be repeated after a crash at any point: a reply that was posted but not remembered is
-        found in the thread by the question's id in its metadata.
+        May be repeated after a crash at any point: a message that was begun but not remembered is
+        found in the thread by the question's id in its metadata or tasks.
         """
-        before = self._answers.begin_reply(asked.id)
-        ts = before.ts or (self._posted_earlier(asked) if before.attempted else "")
-        if not ts:
-            ts = self._post(asked, blocks.searching())
+        if self._asked.occasion is Occasion.OVERHEARD:
+            self._nothing_posted = True
+            return ""
+        self._status.show(self._asked)
+        before = self._answers.begin_reply(self._asked.id)
+        ts = before.ts or (self._posted_earlier() if before.attempted else "")
+        ts = ts or self._opened()
         if ts != before.ts:
-            self._answers.reply_posted(asked.id, ts)
+            self._answers.reply_posted(self._asked.id, ts)
         return ts
 
-    def drafts(self, asked: Asked, ts: str) -> Callable[[str], None]:
-        """Shows an answer so far, at most about once a second; Slack's refusals are logged."""
-        shown_at = 0.0
+    def progress(self, stage: Stage, passages: Sequence[Passage]) -> None:
+        if self._stream:
+            self._stream.enter(stage, passages)
 
-        def show(text: str) -> None:
-            nonlocal shown_at
-            if time.monotonic() - shown_at < _SECONDS_BETWEEN_DRAFTS:
-                return
-            shown_at = time.monotonic()
+    def show(self, text: str) -> None:
+        """An answer so far; Slack's refusals are logged."""
+        if self._stream and self._stream.failure is None:
+            self._stream.show(text)
+        elif self._drafts or (self._stream and self._stream.failure == EXPIRED):
+            self._show_draft(text)
+
+    def complete(self, rendered: Rendered) -> None:
+        """Put the final text into the message. May be repeated. Raises SlackCallFailed."""
+        stream, self._stream = self._stream, None
+        if stream and stream.finish(rendered, reply_metadata(self._asked.id)):
+            return
+        if not self.ts and not self._nothing_posted:
+            self.ts = self._posted_earlier()
+        self._nothing_posted = False
+        if self.ts:
+            self._replace(rendered)
+        else:
+            self.ts = self._post(rendered)
+        self._answers.reply_posted(self._asked.id, self.ts)
+
+    def _opened(self) -> str:
+        if self._paces.starts.take():
+            stream = Stream(
+                self._client, self._asked, self._spoken, self._paces, on_stop=self._on_stop
+            )
             try:
-                self._update(asked, ts, blocks.draft(text))
+                ts = stream.start()
+                self._stream = stream
+                return ts
             except SlackCallFailed as error:
-                _log.warning("A draft could not be shown: %s", error)
+                _log.info("%s Answering without a stream.", error)
+                if error.reason == "ratelimited":
+                    self._paces.starts.pause(error.retry_after)
+                if error.uncertain and (ts := self._posted_earlier()):
+                    return ts
+        if self._status.is_shown(self._asked) and not self._paces.updates.take(_CALLS_OF_DRAFTS):
+            self._nothing_posted = True
+            return ""
+        self._drafts = True
+        return self._post(blocks.searching(self._spoken))
 
-        return show
-
-    def complete(self, asked: Asked, ts: str, rendered: Rendered) -> None:
-        """Put the final text into the reply; a new message only if somebody deleted it."""
+    def _show_draft(self, text: str) -> None:
+        now = time.monotonic()
+        if now < self._drafts_until or not self._paces.updates.take():
+            return
+        self._drafts_until = now + _SECONDS_BETWEEN_DRAFTS
         try:
-            self._update(asked, ts, rendered)
+            self._update(blocks.draft(text))
         except SlackCallFailed as error:
-            if error.reason in _UNACCEPTABLE:
+            _log.info("A draft could not be shown: %s", error)
+            self._paces.updates.pause(error.retry_after)
+
+    def _replace(self, rendered: Rendered) -> None:
+        """A new message only if somebody deleted it."""
+        try:
+            self._update(rendered)
+        except SlackCallFailed as error:
+            if error.reason == _STREAMING:
+                self._end_stream()
+                self._update(rendered)
+            elif error.reason in _UNACCEPTABLE:
                 _log.warning("%s Posting its text alone.", error)
-                self._update(asked, ts, Rendered(rendered.text, []))
+                self._update(Rendered(rendered.text))
             elif error.reason in _GONE:
-                self._answers.reply_posted(asked.id, self._post(asked, rendered))
+                self.ts = self._posted_earlier(but=self.ts) or self._post(rendered)
             else:
                 raise
 
-    def _post(self, asked: Asked, rendered: Rendered) -> str:
+    def _end_stream(self) -> None:
+        """One that this process, or one before it, has left open."""
+        try:
+            with slack_call("end a stream"):
+                self._client.chat_stopStream(channel=self._asked.channel, ts=self.ts)
+        except SlackCallFailed as error:
+            if error.reason not in (EXPIRED, STOPPED):
+                raise
+
+    def _post(self, rendered: Rendered) -> str:
+        client = retrying_only_refusals(self._client)
         with slack_call("post a reply"):
-            posted = self._client.chat_postMessage(
-                channel=asked.channel,
-                thread_ts=asked.thread,
+            posted = client.chat_postMessage(
+                channel=self._asked.channel,
+                thread_ts=self._asked.thread,
                 text=rendered.text,
                 blocks=rendered.blocks,
-                metadata={"event_type": _EVENT_TYPE, "event_payload": {"question": asked.id}},
+                metadata=reply_metadata(self._asked.id),
                 unfurl_links=False,
                 unfurl_media=False,
             )
         return str(posted["ts"])
 
-    def _update(self, asked: Asked, ts: str, rendered: Rendered) -> None:
+    def _update(self, rendered: Rendered) -> None:
         with slack_call("update a reply"):
             self._client.chat_update(
-                channel=asked.channel, ts=ts, text=rendered.text, blocks=rendered.blocks
+                channel=self._asked.channel,
+                ts=self.ts,
+                text=rendered.text,
+                blocks=rendered.blocks,
+                metadata=reply_metadata(self._asked.id),
             )
 
-    def _posted_earlier(self, asked: Asked) -> str:
-        with slack_call("show a thread"):
-            pages = self._client.conversations_replies(
-                channel=asked.channel, ts=asked.thread, include_all_metadata=True, limit=_PAGE
-            )
-            messages = [message for page in pages for message in page["messages"]]
-        return next((str(m["ts"]) for m in messages if _question_of(m) == asked.id), "")
-
-
-def _question_of(message: dict[str, Any]) -> str | None:
-    metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != _EVENT_TYPE:
-        return None
-    found = metadata.get("event_payload", {}).get("question")
-    return str(found) if found else None
+    def _posted_earlier(self, but: str = "") -> str:
+        """The timestamp of our reply in the thread, ``but`` not that one; "" where none is."""
+        messages = thread_messages(self._client, self._asked.channel, self._asked.thread)
+        ours = [str(one["ts"]) for one in messages if holds_reply_to(one, self._asked.id)]
+        return next((ts for ts in ours if ts != but), "")

@@ -5,6 +5,7 @@ from threading import Thread
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 
 from bot.domain import (
     Answer,
@@ -19,7 +20,7 @@ from bot.domain import (
 )
 from bot.errors import RecordsError
 from bot.records.answers import Answers, Reply
-from bot.records.database import Database
+from bot.records.database import Database, migrate, open_engine
 from bot.records.tables import Base
 from bot.records.votes import Votes
 from indexer.documents import Audience, Chunk, Passage
@@ -169,3 +170,43 @@ def test_errors_never_show_a_password() -> None:
     with pytest.raises(RecordsError) as caught:
         Database("postgresql+psycopg://lorebot:s3cret@127.0.0.1:1/lorebot")
     assert "s3cret" not in str(caught.value)
+
+
+def test_migrations_keep_every_row(tmp_path: Path) -> None:
+    """From the first release on: rebuilding a table would delete what belongs to its rows."""
+    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
+    engine = open_engine(url)
+    migrate(engine, "0001")
+    rows = {
+        "questions": {
+            "id": "C1:1", "event_id": "Ev1", "channel": "C1", "thread": "1", "asker": "U1",
+            "text": "How much?", "is_direct": False, "is_shared": False,
+            "asked_at": "2026-11-20 12:00:00", "reply_ts": "2",
+        },
+        "answers": {
+            "id": "a1", "question_id": "C1:1", "text": "45 EUR [1]", "ending": "quoted",
+            "audience": "[]", "answered_at": "2026-11-20 12:00:01", "prompt_version": "p",
+            "model": "", "adapter": "", "embedder": "e", "seconds": "{}",
+        },
+        "answer_passages": {
+            "answer_id": "a1", "rank": 0, "document_id": "d", "position": 0, "title": "T",
+            "headers": "[]", "text": "45 EUR", "url": "", "audience": "[]", "score": 1,
+            "similarity": 1, "lexical": 1, "nearest": False,
+        },
+        "reflections": {
+            "answer_id": "a1", "position": 0, "kind": "evidence", "subject": "d#0",
+            "probability": 0.5,
+        },
+        "votes": {
+            "answer_id": "a1", "voter": "U1", "thumb": "up", "cast_at": "2026-11-20 12:00:02",
+        },
+    }  # fmt: skip
+    with engine.begin() as connection:
+        for table, row in rows.items():
+            names, places = ", ".join(row), ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), row)
+    migrate(engine)
+    with engine.begin() as connection:
+        counts = [connection.scalar(text(f"SELECT count(*) FROM {table}")) for table in rows]
+    engine.dispose()
+    assert counts == [1] * len(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from bot.answering.thresholds import Thresholds
 from bot.bootstrap import open_slack_bot
 from bot.demo import demo_settings
 from bot.settings import ModelTable, Settings, SlackTable
+from bot.slack.manifest import manifest
 from bot.workspace import Workspace
 from indexer.library import Library, open_library
 
@@ -37,7 +39,7 @@ def handbook(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
-    with Workspace(redelivery_delays=(1.0, 1.0, 1.0)) as workspace:
+    with Workspace(manifest=manifest(), redelivery_delays=(1.0, 1.0, 1.0)) as workspace:
         yield workspace
 
 
@@ -96,14 +98,18 @@ def replies(workspace: Workspace, channel: str, ts: str) -> list[Message]:
     return [
         message
         for message in workspace.messages(channel, thread_ts=ts)
-        if message.get("bot_id") and not message.get("ephemeral_to")
+        if message.get("bot_id") and message["ts"] != ts and not message.get("ephemeral_to")
     ]
 
 
 def finished(message: Message) -> bool:
-    """Whether a reply is more than a placeholder or a draft."""
+    """Whether a reply is more than a placeholder, a draft or an open stream."""
+    if message.get("streaming_state") == "in_progress":
+        return False
     text = str(message["text"])
-    return "Looking through" not in text and ":writing_hand:" not in str(message.get("blocks"))
+    return bool(text) and not (
+        "Looking through" in text or ":writing_hand:" in str(message.get("blocks"))
+    )
 
 
 def answer_to(workspace: Workspace, channel: str, ts: str, timeout: float = 30) -> Message:
@@ -120,3 +126,39 @@ def ask(workspace: Workspace, question: str, channel: str = HELP, person: str = 
     """Ask as a person would, by mention in a channel or plainly in a direct message."""
     text = question if channel.startswith("D") else f"{BOT} {question}"
     return answer_to(workspace, channel, workspace.post(person, channel, text))
+
+
+def private_notes(workspace: Workspace, person: str, channel: str = HELP) -> list[Message]:
+    """What only this person sees in a channel."""
+    return [one for one in workspace.messages(channel) if one.get("ephemeral_to") == person]
+
+
+def lorebot(
+    workspace: Workspace, text: str, person: str = ALICE, channel: str = HELP, timeout: float = 20
+) -> Message:
+    """Type `/lorebot text` and return the note that answers it."""
+    before = {one["ts"] for one in private_notes(workspace, person, channel)}
+    workspace.command(person, channel, "/lorebot", text)
+
+    def answered() -> list[Message]:
+        notes = private_notes(workspace, person, channel)
+        return [one for one in notes if one["ts"] not in before]
+
+    (note,) = workspace.wait_for(answered, timeout=timeout)
+    return note
+
+
+def vote(workspace: Workspace, person: str, message: Message, thumb: str) -> None:
+    """Press a thumb under an answer in the help channel."""
+    actions = next(block for block in message["blocks"] if block["type"] == "context_actions")
+    values = (
+        actions["elements"][0][f"{kind}_button"]["value"] for kind in ("positive", "negative")
+    )
+    value = next(value for value in values if value.startswith(thumb))
+    workspace.click(person, HELP, message["ts"], "feedback", value)
+
+
+def shown(message: Message | None) -> str:
+    """Everything of a message or view that anybody could see, as JSON."""
+    found = message or {}
+    return json.dumps([found.get("text"), found.get("blocks")], ensure_ascii=False)

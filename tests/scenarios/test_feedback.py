@@ -1,13 +1,17 @@
-from pathlib import Path
+"""Votes by button and by reaction, the form behind a 👎, and taking all of it back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
-from bot.domain import Thumb
+from bot.domain import Correction, Reason, Thumb
+from bot.records.corrections import Corrections
 from bot.records.database import Database
 from bot.records.votes import Votes
 from bot.settings import Settings
 from bot.workspace import Workspace
-from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask
+from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask, private_notes
 
 MEALS = "How much may I spend on meals per day when I travel?"
 
@@ -17,39 +21,145 @@ def answer_id(message: Message) -> str:
     return str(actions["elements"][0]["positive_button"]["value"]).partition(":")[2]
 
 
-def votes(settings: Settings, message: Message) -> dict[str, Thumb]:
-    database = Database(settings.records_url)
-    try:
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    with closing(Database(settings.records_url)) as database:
+        yield database
+
+
+@pytest.fixture
+def votes(database: Database) -> Callable[[Message], dict[str, Thumb]]:
+    def read(message: Message) -> dict[str, Thumb]:
         return {vote.voter: vote.thumb for vote in Votes(database).of(answer_id(message))}
-    finally:
-        database.close()
+
+    return read
+
+
+@pytest.fixture
+def corrections(database: Database) -> Callable[[Message], list[Correction]]:
+    return lambda message: Corrections(database).of(answer_id(message))
+
+
+VotesOf = Callable[[Message], dict[str, Thumb]]
+CorrectionsOf = Callable[[Message], list[Correction]]
 
 
 @pytest.mark.usefixtures("bot")
 def test_a_click_is_kept_and_the_last_one_of_a_person_wins(
-    workspace: Workspace, settings: Settings
+    workspace: Workspace, votes: VotesOf
 ) -> None:
     message = ask(workspace, MEALS)
     identifier = answer_id(message)
     for person, thumb in ((ALICE, "up"), (BOB, "up"), (ALICE, "down")):
         workspace.click(person, HELP, message["ts"], "feedback", f"{thumb}:{identifier}")
-    assert votes(settings, message) == {ALICE: Thumb.DOWN, BOB: Thumb.UP}
+    assert votes(message) == {ALICE: Thumb.DOWN, BOB: Thumb.UP}
 
 
 @pytest.mark.usefixtures("bot")
 def test_only_the_voter_sees_the_thanks(workspace: Workspace) -> None:
     message = ask(workspace, MEALS)
     workspace.click(BOB, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
-
-    def thanked() -> list[Message]:
-        return [m for m in workspace.messages(HELP) if m.get("ephemeral_to")]
-
-    (note,) = workspace.wait_for(thanked)
-    assert note["ephemeral_to"] == BOB
+    (note,) = workspace.wait_for(lambda: private_notes(workspace, BOB))
     assert "Thank you" in note["text"]
+    assert private_notes(workspace, ALICE) == []
 
 
 @pytest.mark.usefixtures("bot")
-def test_records_survive_the_bot(workspace: Workspace, settings: Settings) -> None:
-    ask(workspace, MEALS)
-    assert Path(settings.data_dir / "records.sqlite").is_file()
+@pytest.mark.parametrize("name", ["+1", "thumbsup", "+1::skin-tone-4"])
+def test_a_reaction_is_the_same_vote_and_removing_it_withdraws_it(
+    workspace: Workspace, votes: VotesOf, name: str
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.click(BOB, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
+    workspace.react(BOB, HELP, message["ts"], "eyes")
+    workspace.react(BOB, HELP, message["ts"], name)
+    workspace.wait_for(lambda: votes(message) == {BOB: Thumb.UP})
+    workspace.unreact(BOB, HELP, message["ts"], name)
+    workspace.wait_for(lambda: votes(message) == {})
+
+
+@pytest.mark.usefixtures("bot")
+def test_an_old_reaction_does_not_take_back_a_newer_vote(
+    workspace: Workspace, votes: VotesOf
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.react(BOB, HELP, message["ts"], "+1")
+    workspace.wait_for(lambda: votes(message) == {BOB: Thumb.UP})
+    workspace.react(BOB, HELP, message["ts"], "thumbsdown")
+    workspace.wait_for(lambda: votes(message) == {BOB: Thumb.DOWN})
+    workspace.unreact(BOB, HELP, message["ts"], "+1")
+    workspace.react(ALICE, HELP, message["ts"], "-1")
+    workspace.wait_for(lambda: ALICE in votes(message))
+    assert votes(message) == {BOB: Thumb.DOWN, ALICE: Thumb.DOWN}
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_bad_answer_is_explained_in_a_form(
+    workspace: Workspace, votes: VotesOf, corrections: CorrectionsOf
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.click(BOB, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
+    workspace.wait_for(lambda: workspace.modal(BOB))
+    filled = {"reason": "outdated", "text": "It is 50 EUR now.", "consent": ["may_learn"]}
+    assert workspace.submit_view(BOB, filled) == {}
+    (correction,) = corrections(message)
+    assert (correction.author, correction.reason) == (BOB, Reason.OUTDATED)
+    assert (correction.text, correction.may_learn) == ("It is 50 EUR now.", True)
+    thanks = workspace.modal(BOB)
+    assert thanks is not None
+    assert "learn from what you wrote" in str(thanks["blocks"])
+    assert votes(message) == {BOB: Thumb.DOWN}
+
+
+@pytest.mark.usefixtures("bot")
+def test_nothing_is_learned_without_consent_and_an_empty_form_says_nothing(
+    workspace: Workspace, corrections: CorrectionsOf
+) -> None:
+    message = ask(workspace, MEALS)
+    for person, filled in ((ALICE, {"text": "It is 50 EUR now."}), (BOB, {})):
+        workspace.click(person, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
+        workspace.wait_for(lambda person=person: workspace.modal(person))
+        workspace.submit_view(person, filled)
+    (correction,) = corrections(message)
+    assert (correction.author, correction.may_learn) == (ALICE, False)
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_thumbs_down_reaction_offers_the_form(
+    workspace: Workspace, corrections: CorrectionsOf
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.react(BOB, HELP, message["ts"], "-1")
+    (note,) = workspace.wait_for(lambda: private_notes(workspace, BOB))
+    assert note["thread_ts"] == message["thread_ts"]
+    workspace.click(BOB, HELP, note["ts"], "tell_more")
+    workspace.wait_for(lambda: workspace.modal(BOB))
+    workspace.submit_view(BOB, {"reason": "wrong"})
+    assert [one.reason for one in corrections(message)] == [Reason.WRONG]
+
+
+@pytest.mark.usefixtures("bot")
+def test_withdrawing_takes_back_the_vote_and_what_was_written(
+    workspace: Workspace, votes: VotesOf, corrections: CorrectionsOf
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.click(BOB, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
+    workspace.wait_for(lambda: workspace.modal(BOB))
+    workspace.submit_view(BOB, {"text": "It is 50 EUR now."})
+    (note,) = workspace.wait_for(lambda: private_notes(workspace, BOB))
+    workspace.click(BOB, HELP, note["ts"], "withdraw_vote")
+    assert votes(message) == {}
+    assert corrections(message) == []
+    workspace.wait_for(lambda: "withdrawn" in private_notes(workspace, BOB)[0]["text"])
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_form_that_slack_does_not_open_is_offered_again(
+    workspace: Workspace, votes: VotesOf
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.faults.add("views.open", error="expired_trigger_id")
+    workspace.click(BOB, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
+    (note,) = workspace.wait_for(lambda: private_notes(workspace, BOB))
+    assert "tell_more" in str(note["blocks"])
+    assert votes(message) == {BOB: Thumb.DOWN}

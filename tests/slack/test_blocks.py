@@ -3,7 +3,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain import Answer, Citation, Ending, Question, Versions
+from bot.domain import (
+    Answer,
+    Asked,
+    AttachedFile,
+    Citation,
+    Ending,
+    Occasion,
+    Question,
+    Versions,
+)
 from bot.slack import blocks
 from indexer.documents import Audience, Chunk, Passage
 
@@ -71,3 +80,50 @@ def test_no_answer_exceeds_what_slack_takes(length: int) -> None:
 
 def test_a_failure_is_a_sentence_with_a_reference() -> None:
     assert blocks.apology("The model is busy.", "1.5").text == "The model is busy. (Reference 1.5)"
+
+
+def asked(occasion: Occasion, channel: str = "C1", *files: AttachedFile) -> Asked:
+    private = occasion in (Occasion.COMMAND, Occasion.DIRECT)
+    return Asked(
+        "q", "", channel, "", "U1", "How <!here> much?", private, occasion=occasion, files=files
+    )
+
+
+def actions(rendered: blocks.Rendered) -> list[str]:
+    found = [block for block in rendered.blocks if block["type"] == "actions"]
+    return [element["action_id"] for block in found for element in block["elements"]]
+
+
+@pytest.mark.parametrize(
+    ("occasion", "channel", "offered"),
+    [
+        (Occasion.MENTION, "C1", ["ask_person"]),
+        (Occasion.DIRECT, "D1", []),
+        (Occasion.COMMAND, "C1", ["share"]),
+        (Occasion.COMMAND, "D1", []),
+    ],
+)
+def test_buttons_are_offered_where_they_can_do_something(
+    occasion: Occasion, channel: str, offered: list[str]
+) -> None:
+    assert actions(blocks.answered("abc", answer("45 EUR [1]"), asked(occasion, channel))) == (
+        offered
+    )
+
+
+def test_an_answer_without_a_message_says_what_was_asked() -> None:
+    rendered = blocks.answered("abc", answer("45 EUR [1]"), asked(Occasion.COMMAND))
+    assert rendered.tail[0]["elements"][0]["text"] == "Asked: How &lt;!here&gt; much?"
+
+
+def test_a_file_that_was_not_read_is_named_without_pinging() -> None:
+    file = AttachedFile("F1", "<@U1> {x}.mov", "", "", 1, refusal="it has {odd} <!here> parts")
+    rendered = blocks.answered("abc", answer("45 EUR [1]"), asked(Occasion.MENTION, "C1", file))
+    shown = json.dumps(rendered.blocks)
+    assert "I could not read &lt;@U1&gt; {x}.mov: it has {odd} &lt;!here&gt; parts" in shown
+
+
+def test_code_that_is_cut_is_closed_and_the_cut_is_said() -> None:
+    rendered = blocks.answered("abc", answer("```\n" + "row\n" * 5_000 + "```"))
+    assert rendered.body.count("```") == 2
+    assert "too long" in rendered.body

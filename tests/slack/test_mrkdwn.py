@@ -31,6 +31,7 @@ def test_what_slack_adds_to_a_question_is_undone(typed: str, plain: str) -> None
         ("<!channel> <@U1> <https://evil.example.com|x>", None),
         ("`<b>` and ```\nif a < b:\n```", "`&lt;b&gt;` and ```\nif a &lt; b:\n```"),
         ("45 EUR [1]", "45 EUR [1]"),
+        ("45 EUR [1][2] and [here][1]", "45 EUR [1][2] and here"),
         ("| a | b |\n|---|---|\n| 1 | 2 |", "| a | b |\n|---|---|\n| 1 | 2 |"),
     ],
 )

@@ -2,7 +2,11 @@
 
 from alembic import context
 
-from bot.records import model_tables  # noqa: F401 - its tables belong to the metadata
+from bot.records import (  # noqa: F401 - their tables belong to the metadata
+    model_tables,
+    operation_tables,
+    thread_tables,
+)
 from bot.records.tables import Base
 
 context.configure(

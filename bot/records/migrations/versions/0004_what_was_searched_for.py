@@ -1,10 +1,4 @@
-"""What was searched for: a follow-up as it was understood.
-
-Revision ID: 0004
-Revises: 0003
-"""
-
-from __future__ import annotations
+"""What was searched for: a follow-up as it was understood."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,12 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("answers") as answers:
-        answers.add_column(sa.Column("searched", sa.Text(), nullable=False, server_default=""))
-    with op.batch_alter_table("answers") as answers:
-        answers.alter_column("searched", server_default=None)
+    # not in a batch: that would rebuild the table, and take along all that hangs on it
+    op.add_column("answers", sa.Column("searched", sa.Text(), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("answers") as answers:
-        answers.drop_column("searched")
+    op.drop_column("answers", "searched")

@@ -1,0 +1,159 @@
+"""What the records say in numbers: votes over time, the worst pages, what went unanswered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from bot.domain import Ending, Reason, Thumb
+from bot.records.database import Database
+from bot.records.tables import AnswerRow, CorrectionRow, PassageRow, QuestionRow, VoteRow
+from indexer.documents import PUBLIC
+
+_WEEK = timedelta(weeks=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The votes of seven days, which begin at ``starts``."""
+
+    starts: datetime
+    up: int
+    down: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page and how often answers that cited it were voted down."""
+
+    title: str
+    url: str
+    down: int
+    up: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBefore:
+    """One question of the records; ``ts`` is the message that holds its answer."""
+
+    id: str
+    team: str
+    channel: str
+    ts: str
+    text: str
+    is_direct: bool
+    asked_at: datetime
+    ending: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything so far: answers by their ending, votes by thumb, and what waits now."""
+
+    questions: int
+    waiting: int
+    endings: Mapping[str, int]
+    thumbs: Mapping[str, int]
+
+
+class Statistics:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def totals(self) -> Totals:
+        with self._database.session() as session:
+            questions = session.scalar(select(func.count(QuestionRow.id))) or 0
+            endings = session.execute(
+                select(AnswerRow.ending, func.count()).group_by(AnswerRow.ending)
+            )
+            thumbs = session.execute(select(VoteRow.thumb, func.count()).group_by(VoteRow.thumb))
+            by_ending = {str(name): int(count) for name, count in endings}
+            by_thumb = {str(name): int(count) for name, count in thumbs}
+        return Totals(questions, questions - sum(by_ending.values()), by_ending, by_thumb)
+
+    def weeks(self, count: int = 8, now: datetime | None = None) -> list[Week]:
+        """The votes of the last weeks, the oldest first, the last one ending now."""
+        now = now or datetime.now(UTC)
+        first = now - count * _WEEK
+        with self._database.session() as session:
+            cast = session.execute(
+                select(VoteRow.cast_at, VoteRow.thumb).where(VoteRow.cast_at > first)
+            )
+            votes = Counter((int((at - first) / _WEEK), thumb) for at, thumb in cast)
+        return [
+            Week(first + week * _WEEK, votes[week, Thumb.UP], votes[week, Thumb.DOWN])
+            for week in range(count)
+        ]
+
+    def worst_pages(self, limit: int = 5, now: datetime | None = None) -> list[Page]:
+        """Public pages whose citing answers were voted down most in the last eight weeks.
+
+        Pages that not everybody may read are left out: not every admin may.
+        """
+        since = (now or datetime.now(UTC)) - 8 * _WEEK
+        cited = (
+            select(
+                PassageRow.document_id,
+                PassageRow.title,
+                PassageRow.url,
+                PassageRow.audience,
+                VoteRow.thumb,
+            )
+            .join(VoteRow, VoteRow.answer_id == PassageRow.answer_id)
+            .where(PassageRow.citation.is_not(None), VoteRow.cast_at > since)
+        )
+        pages: dict[str, tuple[str, str]] = {}
+        votes: Counter[tuple[str, str]] = Counter()
+        with self._database.session() as session:
+            for document_id, title, url, audience, thumb in session.execute(cited):
+                if PUBLIC in audience:
+                    pages[document_id] = (title, url)
+                    votes[document_id, thumb] += 1
+        found = [
+            Page(*pages[key], down=votes[key, Thumb.DOWN], up=votes[key, Thumb.UP]) for key in pages
+        ]
+        return sorted(
+            (page for page in found if page.down), key=lambda page: (-page.down, page.up)
+        )[:limit]
+
+    def unanswered(self, days: int = 7, now: datetime | None = None) -> list[AskedBefore]:
+        """Questions to which nothing was found, or nothing of use, the newest first."""
+        since = (now or datetime.now(UTC)) - timedelta(days=days)
+        missed = select(CorrectionRow.answer_id).where(CorrectionRow.reason == Reason.NOT_FOUND)
+        return self._questions(
+            QuestionRow.asked_at > since,
+            or_(AnswerRow.ending == Ending.NOT_FOUND, AnswerRow.id.in_(missed)),
+        )
+
+    def of_person(self, person: str, limit: int = 5) -> list[AskedBefore]:
+        """Somebody's own answered questions, the newest first."""
+        return self._questions(and_(QuestionRow.asker == person))[:limit]
+
+    def _questions(self, *wanted: ColumnElement[bool]) -> list[AskedBefore]:
+        with self._database.session() as session:
+            rows = session.execute(
+                select(QuestionRow, AnswerRow.ending)
+                .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
+                .where(*wanted)
+                .order_by(QuestionRow.asked_at.desc())
+                .limit(200)
+            )
+            return list(_asked(rows))
+
+
+def _asked(rows: Iterable[tuple[QuestionRow, str]]) -> Iterable[AskedBefore]:
+    for row, ending in rows:
+        yield AskedBefore(
+            id=row.id,
+            team=row.team,
+            channel=row.channel,
+            ts=row.reply_ts or "",
+            text=row.text,
+            is_direct=row.is_direct,
+            asked_at=row.asked_at,
+            ending=ending,
+        )

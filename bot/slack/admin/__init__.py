@@ -1,0 +1,1 @@
+"""What admins do from Slack: `/lorebot`, its buttons and its modal."""

@@ -1,0 +1,65 @@
+"""Who is an admin, asked of Slack at every act, and every act written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from slack_sdk import WebClient
+
+from bot.errors import LorebotError, NotAllowed
+from bot.records.audit import Act, Audit
+from bot.slack.calls import slack_call
+from indexer.errors import IndexerError
+
+_NEVER = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger")
+
+
+class Authority:
+    """Decides who may act, and keeps the audit log."""
+
+    def __init__(self, admins: Sequence[str], audit: Audit) -> None:
+        """``admins`` are ids of people besides the workspace's own admins and owners."""
+        self._admins = frozenset(admins)
+        self.audit = audit
+
+    def is_admin(self, client: WebClient, user: str) -> bool:
+        """As Slack says now. Raises SlackCallFailed where it does not say: unknown is no admin."""
+        with slack_call("say who is asking"):
+            found = client.users_info(user=user)["user"]
+        if any(found.get(flag) for flag in _NEVER):
+            return False
+        return bool(found.get("is_admin") or found.get("is_owner")) or user in self._admins
+
+    @contextmanager
+    def acting(
+        self, client: WebClient, user: str, action: str, subject: str = ""
+    ) -> Iterator[Callable[[str], None]]:
+        """Around one act: refuses who is no admin, and writes down how it ended.
+
+        Gives what says another outcome than "done". Raises NotAllowed.
+        """
+        outcome = "failed"
+
+        def ended(word: str) -> None:
+            nonlocal outcome
+            outcome = word
+
+        try:
+            if not self.is_admin(client, user):
+                raise NotAllowed(
+                    "Only admins of this workspace may do that, and whoever [slack] admins names."
+                )
+            outcome = "done"
+            yield ended
+        except NotAllowed:
+            outcome = "refused"
+            raise
+        except (LorebotError, IndexerError) as error:
+            outcome = f"failed: {type(error).__name__}"
+            raise
+        except Exception:
+            outcome = "failed: bug"
+            raise
+        finally:
+            self.audit.note(Act(user, action, subject, outcome))

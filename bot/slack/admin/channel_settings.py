@@ -1,0 +1,117 @@
+"""`/lorebot settings`: how this channel is served, in a modal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+
+from bot.errors import LorebotError
+from bot.records.channels import Channels, ChannelSettings
+from bot.slack.admin.authority import Authority
+from bot.slack.admin.command import Call, Usage
+from bot.slack.calls import slack_call
+from bot.slack.language_choice import chosen_language, language_select
+from bot.slack.said import Block, plain_text, safe, section
+
+_log = logging.getLogger(__name__)
+
+_CALLBACK = "channel_settings"
+
+
+class SettingsCommand:
+    usage = "settings"
+
+    def __init__(self, channels: Channels, authority: Authority) -> None:
+        self._channels = channels
+        self._authority = authority
+
+    def listen(self, app: App) -> None:
+        app.view(_CALLBACK)(self._submitted)
+
+    def run(self, call: Call) -> None:
+        if call.channel.startswith("D"):
+            raise Usage("Type this in the channel whose settings you want to see or change.")
+        view = _modal(self._channels.of(call.channel))
+        with slack_call("open the settings"):
+            call.client.views_open(trigger_id=call.trigger, view=view)
+
+    def _submitted(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        """Not lazy: the receipt of a modal says what is shown next."""
+        view, user = body["view"], body["user"]["id"]
+        channel = str(view["private_metadata"])
+        try:
+            with self._authority.acting(client, user, "settings", channel):
+                self._channels.save(_settings(channel, _values(view)))
+            text = f"Saved. <#{channel}> is served like this from the next question on."
+        except LorebotError as error:
+            _log.warning("The settings of a channel were not saved: %s", error)
+            text = f":warning: Nothing was saved. {safe(str(error), 1_000)}"
+        ack(response_action="update", view=_told(text))
+
+
+def _settings(channel: str, values: Mapping[str, Any]) -> ChannelSettings:
+    return ChannelSettings(
+        channel=channel,
+        auto_answer=bool(values["auto_answer"].get("selected_options")),
+        owners=tuple(values["owners"].get("selected_users") or ()),
+        language=chosen_language(values["language"]),
+    )
+
+
+def _values(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What was filled in, by action."""
+    return {
+        name: value for block in view["state"]["values"].values() for name, value in block.items()
+    }
+
+
+def _modal(now: ChannelSettings) -> dict[str, Any]:
+    return {
+        "type": "modal",
+        "callback_id": _CALLBACK,
+        "private_metadata": now.channel,
+        "title": plain_text("Channel settings"),
+        "submit": plain_text("Save"),
+        "close": plain_text("Cancel"),
+        "blocks": [
+            section(f"How I serve <#{now.channel}>"),
+            _input("Answer without being mentioned", _auto_answer(now.auto_answer)),
+            _input(
+                "Owners",
+                {"type": "multi_users_select", "action_id": "owners"}
+                | ({"initial_users": list(now.owners)} if now.owners else {}),
+                hint="Whom “ask a person” calls; their replies teach me.",
+            ),
+            _input("Language of the answers", language_select("language", now.language)),
+        ],
+    }
+
+
+def _auto_answer(on: bool) -> dict[str, Any]:
+    option = {"text": plain_text("Answer every question of this channel"), "value": "on"}
+    element = {"type": "checkboxes", "action_id": "auto_answer", "options": [option]}
+    return element | ({"initial_options": [option]} if on else {})
+
+
+def _input(label: str, element: dict[str, Any], hint: str = "") -> Block:
+    block: Block = {
+        "type": "input",
+        "block_id": element["action_id"],
+        "label": plain_text(label),
+        "element": element,
+        "optional": element["type"] != "static_select",
+    }
+    return block | ({"hint": plain_text(hint)} if hint else {})
+
+
+def _told(text: str) -> dict[str, Any]:
+    return {
+        "type": "modal",
+        "title": plain_text("Channel settings"),
+        "close": plain_text("Close"),
+        "blocks": [section(text)],
+    }

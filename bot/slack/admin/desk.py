@@ -1,0 +1,82 @@
+"""Everything for admins, put together and registered with the Bolt app."""
+
+from __future__ import annotations
+
+from slack_bolt import App
+from slack_sdk import WebClient
+
+from bot.health import Health
+from bot.jobs import Jobs
+from bot.records.audit import Audit
+from bot.records.channels import Channels, People
+from bot.records.database import Database
+from bot.records.forgetting import Forgetting
+from bot.records.registry import Registry
+from bot.records.reindexes import Reindexes
+from bot.records.statistics import Statistics
+from bot.reindexing import Reindexer
+from bot.settings import Settings
+from bot.slack.admin.authority import Authority
+from bot.slack.admin.channel_settings import SettingsCommand
+from bot.slack.admin.command import Command
+from bot.slack.admin.digest import DigestCommand, Unanswered
+from bot.slack.admin.forget import ForgetCommand
+from bot.slack.admin.looking import AuditCommand, FeedbackCommand, SourcesCommand, StatusCommand
+from bot.slack.admin.models import ModelsCommand
+from bot.slack.admin.reindex import ReindexCommand
+from bot.slack.home import Home
+from bot.slack.overview import Overview
+from indexer.library import Library
+
+
+def open_desk(
+    app: App,
+    client: WebClient,
+    settings: Settings,
+    library: Library,
+    database: Database,
+    jobs: Jobs,
+    health: Health,
+) -> None:
+    """Registers `/lorebot`, its buttons and modal, the digest's schedule, and App Home.
+
+    ``client`` is for jobs; listeners use the one that Bolt hands them.
+    """
+    slack = settings.slack
+    authority = Authority(slack.admins, Audit(database))
+    statistics, people = Statistics(database), People(database)
+    forgetting = Forgetting(database)
+    registry = Registry(database, settings.models_dir)
+    pinned = str(settings.model.path or settings.model.url)
+    overview = Overview(library, health, statistics, registry, pinned)
+    unanswered = Unanswered(statistics)
+
+    reindex = ReindexCommand(
+        client, Reindexer(library, settings), Reindexes(database), jobs, authority
+    )
+    models = ModelsCommand(registry, overview, authority)
+    forget = ForgetCommand(forgetting, people, authority)
+    channel = SettingsCommand(Channels(database), authority)
+    digest = DigestCommand(
+        client,
+        unanswered,
+        jobs,
+        channel=slack.digest_channel,
+        at=f"0 {slack.digest_hour} * * {slack.digest_day}",
+        team=slack.workspaces[0] if slack.is_distributed else "",
+    )
+    subcommands = (
+        StatusCommand(overview),
+        SourcesCommand(overview),
+        reindex,
+        models,
+        FeedbackCommand(overview),
+        digest,
+        channel,
+        forget,
+        AuditCommand(authority.audit),
+    )
+    Command(authority, subcommands).listen(app)
+    for part in (reindex, models, forget, channel):
+        part.listen(app)
+    Home(statistics, people, forgetting, overview, unanswered, authority).listen(app)

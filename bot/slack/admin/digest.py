@@ -1,0 +1,119 @@
+"""The weekly digest of unanswered questions, and `/lorebot digest` in between."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from slack_sdk import WebClient
+
+from bot.errors import SlackError
+from bot.jobs import Jobs
+from bot.records.statistics import AskedBefore, Statistics
+from bot.slack.admin.command import COMMAND, Call, Usage
+from bot.slack.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.clients import current_team, serving
+from bot.slack.said import Said, context, header, plain, safe, section
+
+_log = logging.getLogger(__name__)
+
+_JOB = "digest"
+_SHOWN = 15
+
+
+class Unanswered:
+    """Questions that nothing was found for, shown only where everybody could have read them.
+
+    What somebody asked in a direct message or a private channel is counted, never quoted: not
+    even admins may read it.
+    """
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics = statistics
+
+    def said(self, client: WebClient, days: int = 7) -> Said:
+        team = current_team()
+        asked = [
+            one for one in self._statistics.unanswered(days) if one.team in ("", team) or not team
+        ]
+        public: dict[str, bool] = {}
+        shown: list[AskedBefore] = []
+        for one in asked:
+            if one.channel not in public:
+                public[one.channel] = not one.is_direct and _is_public(client, one.channel)
+            if public[one.channel] and not one.is_direct:
+                shown.append(one)
+        title = f"Unanswered in the last {days} days"
+        if not asked:
+            return Said(
+                title, (header(title), section("Nothing: every question found its answer."))
+            )
+        rows = "\n".join(f"•  {_row(one)}" for one in shown[:_SHOWN]) or "None in public channels."
+        more = len(asked) - len(shown[:_SHOWN])
+        note = [context(f"And {more} more, or asked where not everybody reads.")] if more else []
+        return Said(f"{title}: {len(asked)}", (header(title), section(rows), *note))
+
+
+class DigestCommand:
+    usage = "digest [post]"
+
+    def __init__(
+        self,
+        client: WebClient,
+        unanswered: Unanswered,
+        jobs: Jobs,
+        *,
+        channel: str,
+        at: str,
+        team: str = "",
+    ) -> None:
+        """Posts to ``channel`` of the workspace ``team`` at the times of the cron expression."""
+        self._client = client
+        self._unanswered = unanswered
+        self._jobs = jobs
+        self._channel = channel
+        self._team = team
+        jobs.schedule(_JOB, at, self._due)
+
+    def run(self, call: Call) -> Said:
+        match call.words:
+            case ():
+                return self._unanswered.said(call.client)
+            case ("post",):
+                if not self._channel:
+                    raise SlackError("No channel is set for it: [slack] digest_channel.")
+                with serving(self._team):
+                    self._post()
+                return plain(f"Posted to <#{self._channel}>.")
+        raise Usage(f"I know {COMMAND} {self.usage}")
+
+    def _due(self, moment: str) -> None:
+        """The scheduled job; without a channel there is nothing to do."""
+        if self._channel:
+            _log.info("The digest of %s is due.", datetime.fromisoformat(moment).date())
+            with serving(self._team):
+                self._jobs.step("post", self._post, temporary)
+
+    def _post(self) -> None:
+        said = self._unanswered.said(self._client)
+        with slack_call("post the digest"):
+            self._client.chat_postMessage(
+                channel=self._channel, unfurl_links=False, unfurl_media=False, **said.body
+            )
+
+
+def _row(one: AskedBefore) -> str:
+    return f"{safe(one.text)}  —  <#{one.channel}>, {one.asked_at:%-d %b}"
+
+
+def _is_public(client: WebClient, channel: str) -> bool:
+    """Only what Slack calls public is; where it does not say, it is not."""
+    try:
+        with slack_call("describe a channel"):
+            found = client.conversations_info(channel=channel)["channel"]
+    except SlackCallFailed as error:
+        _log.warning("%s", error)
+        return False
+    return bool(found.get("is_channel")) and not any(
+        found.get(flag) for flag in ("is_private", "is_im", "is_mpim", "is_ext_shared")
+    )

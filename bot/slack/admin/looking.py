@@ -1,0 +1,76 @@
+"""`/lorebot status`, `sources`, `feedback` and `audit`: looking, without changing anything."""
+
+from __future__ import annotations
+
+from bot.records.audit import Act, Audit
+from bot.slack.admin.command import Call
+from bot.slack.mrkdwn import link
+from bot.slack.overview import Overview
+from bot.slack.said import Said, header, lines, safe, section
+
+_ACTS = 20
+
+
+class StatusCommand:
+    usage = "status"
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    def run(self, call: Call) -> Said:
+        parts = (
+            "\n".join(self._overview.health()),
+            "\n".join(self._overview.freshness()) or "Nothing is indexed yet.",
+            self._overview.serving(),
+            self._overview.queue(),
+        )
+        return Said("\n\n".join(parts), (header("Status"), *map(section, parts)))
+
+
+class SourcesCommand:
+    usage = "sources"
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    def run(self, call: Call) -> Said:
+        rows = self._overview.freshness(in_detail=True)
+        return lines("Sources", rows, "Nothing is indexed yet.")
+
+
+class FeedbackCommand:
+    usage = "feedback"
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    def run(self, call: Call) -> Said:
+        pages = self._overview.statistics.worst_pages()
+        worst = "\n".join(
+            f"•  {page.down} :thumbsdown:  {page.up} :thumbsup:  {link(page.url, page.title)}"
+            for page in pages
+        )
+        worst = (
+            f"*Pages behind answers that were voted down*\n{worst}"
+            if worst
+            else ("No public page stands behind an answer that was voted down.")
+        )
+        votes = self._overview.votes()
+        return Said(f"{votes}\n{worst}", (header("Feedback"), section(votes), section(worst)))
+
+
+class AuditCommand:
+    usage = "audit"
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    def run(self, call: Call) -> Said:
+        rows = [_row(act) for act in self._audit.newest(_ACTS)]
+        return lines("The newest acts of admins", rows, "Nobody has done anything yet.")
+
+
+def _row(act: Act) -> str:
+    when = f"{act.at:%-d %b %H:%M} UTC" if act.at else ""
+    subject = f" `{safe(act.subject, 80)}`" if act.subject else ""
+    return f"•  {when}  <@{act.actor}>  *{safe(act.action)}*{subject}  {safe(act.outcome)}"

@@ -1,0 +1,152 @@
+"""App Home: help, one's own questions and settings; for admins how the bot is doing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from slack_bolt import App
+from slack_sdk import WebClient
+
+from bot.errors import LorebotError
+from bot.records.channels import People
+from bot.records.forgetting import Forgetting
+from bot.records.statistics import AskedBefore, Statistics
+from bot.slack.admin.authority import Authority
+from bot.slack.admin.command import COMMAND, acknowledge
+from bot.slack.admin.digest import Unanswered
+from bot.slack.admin.forget import forget_person
+from bot.slack.calls import SlackCallFailed, slack_call
+from bot.slack.clients import current_team
+from bot.slack.language_choice import chosen_language, language_select
+from bot.slack.mrkdwn import link
+from bot.slack.overview import Overview
+from bot.slack.said import Block, actions, button, context, header, safe, section
+from indexer.errors import IndexerError
+
+_log = logging.getLogger(__name__)
+
+_LANGUAGE, _FORGET = "home_language", "home_forget_me"
+_HELP = (
+    "Mention me in a channel, write to me directly, or type `/ask`: I answer from your team's own "
+    "documents and say which. :thumbsup: and :thumbsdown: under an answer teach me. What I show "
+    "in a channel everybody there may read."
+)
+
+
+class Home:
+    def __init__(
+        self,
+        statistics: Statistics,
+        people: People,
+        forgetting: Forgetting,
+        overview: Overview,
+        unanswered: Unanswered,
+        authority: Authority,
+    ) -> None:
+        self._statistics = statistics
+        self._people = people
+        self._forgetting = forgetting
+        self._overview = overview
+        self._unanswered = unanswered
+        self._authority = authority
+        self._lock = threading.Lock()
+        self._addresses: dict[str, str] = {}
+
+    def listen(self, app: App) -> None:
+        app.event("app_home_opened")(ack=acknowledge, lazy=[self._opened])
+        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self._language_chosen])
+        app.action(_FORGET)(ack=acknowledge, lazy=[self._forgotten])
+
+    def _opened(self, event: dict[str, Any], client: WebClient) -> None:
+        if event.get("tab") == "home":
+            self._publish(client, event["user"])
+
+    def _language_chosen(self, body: dict[str, Any], client: WebClient) -> None:
+        chosen = chosen_language(body["actions"][0])
+        self._people.choose_language(body["user"]["id"], chosen)
+        self._publish(client, body["user"]["id"], "Your language is kept.")
+
+    def _forgotten(self, body: dict[str, Any], client: WebClient) -> None:
+        gone = forget_person(body["user"]["id"], self._forgetting, self._people)
+        self._publish(client, body["user"]["id"], f"Forgotten: {gone}.")
+
+    def _publish(self, client: WebClient, user: str, note: str = "") -> None:
+        blocks = [
+            *([context(f":white_check_mark: {note}")] if note else []),
+            *self._own(client, user),
+        ]
+        try:
+            if self._authority.is_admin(client, user):
+                blocks += self._admins(client)
+            with slack_call("show the home tab"):
+                client.views_publish(user_id=user, view={"type": "home", "blocks": blocks})
+        except (LorebotError, IndexerError) as error:
+            _log.warning("The home tab could not be shown: %s", error)
+
+    def _own(self, client: WebClient, user: str) -> list[Block]:
+        base = self._address(client)
+        recent = [_question(one, base) for one in self._statistics.of_person(user)]
+        chosen = self._people.language(user)
+        return [
+            header("Lorebot"),
+            section(_HELP),
+            header("Your questions"),
+            section("\n".join(recent) or "You have not asked me anything yet."),
+            header("Your settings"),
+            section("In which language shall I answer you?")
+            | {"accessory": language_select(_LANGUAGE, chosen)},
+            actions(
+                button(
+                    "Forget me",
+                    _FORGET,
+                    style="danger",
+                    confirm="Your questions with their answers, your votes, corrections and "
+                    "settings are deleted for good.",
+                )
+            ),
+        ]
+
+    def _admins(self, client: WebClient) -> list[Block]:
+        unanswered = self._unanswered.said(client)
+        return [
+            {"type": "divider"},
+            header("For admins"),
+            section("\n".join(self._overview.health())),
+            section("\n".join(self._overview.freshness()) or "Nothing is indexed yet."),
+            section(self._overview.serving()),
+            section(self._overview.queue()),
+            header("Votes, week by week"),
+            section(self._overview.votes()),
+            *unanswered.blocks,
+            context(f"More: `{COMMAND} help`"),
+        ]
+
+    def _address(self, client: WebClient) -> str:
+        """The workspace's own address, asked once; "" where Slack does not say now."""
+        team = current_team()
+        with self._lock:
+            known = self._addresses.get(team, "")
+        if known:
+            return known
+        try:
+            with slack_call("say where it is"):
+                known = str(client.auth_test()["url"])
+        except SlackCallFailed as error:
+            _log.warning("%s", error)
+            return ""
+        with self._lock:
+            self._addresses[team] = known
+        return known
+
+
+def _permalink(base: str, channel: str, ts: str) -> str:
+    """Where a message is; "" without a ``base``, the workspace's own address, or a ``ts``."""
+    return f"{base.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if base and ts else ""
+
+
+def _question(one: AskedBefore, base: str) -> str:
+    url = _permalink(base, one.channel, one.ts)
+    text = " ".join(one.text.split())[:120]
+    return f"•  {link(url, text) if url else safe(text)}  —  {one.asked_at:%-d %b}"

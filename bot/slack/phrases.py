@@ -1,0 +1,101 @@
+"""What the bot says in Slack besides its answers, in the asker's language."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bot.answering.languages import ENGLISH, language_named, language_of
+
+_FILE = Path(__file__).with_suffix(".toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """One language; see ``phrases.toml`` for what each is for."""
+
+    status: str
+    searching: str
+    reading: str
+    writing: str
+    nearest: str
+    quoted: str
+    newest: str
+    generated: str
+    not_found: str
+    too_long: str
+    asked: str
+    good: str
+    bad: str
+    good_label: str
+    bad_label: str
+    thanks_up: str
+    thanks_down: str
+    vote_gone: str
+    withdraw: str
+    withdrawn: str
+    tell_more: str
+    feedback_title: str
+    feedback_reason: str
+    wrong: str
+    missing: str
+    outdated: str
+    incomplete: str
+    not_for_me: str
+    right_answer: str
+    right_answer_hint: str
+    consent: str
+    send: str
+    cancel: str
+    corrected: str
+    learned: str
+    ask_person: str
+    calling: str
+    called: str
+    called_already: str
+    no_owners: str
+    reply_kept: str
+    may_learn: str
+    discard: str
+    discarded: str
+    share: str
+    shared_by: str
+    sharing: str
+    about_title: str
+    about_question: str
+    about_hint: str
+    ask: str
+    ask_how: str
+    muted: str
+    unmuted: str
+    guest: str
+    shared_channel: str
+    not_there: str
+    unexpected: str
+    failed: str
+    reference: str
+    file_unread: str
+    file_kind: str
+    file_size: str
+    file_elsewhere: str
+    file_unreachable: str
+
+
+def phrases(code: str = "") -> Phrases:
+    """The phrases of a language by its ISO 639-1 code; English where we do not speak it."""
+    known = _by_code()
+    return known.get(code) or known[ENGLISH.code]
+
+
+def phrases_for(text: str, code: str = "") -> Phrases:
+    """In the language somebody has chosen by ``code``, else in that of what they wrote."""
+    chosen = language_named(code)
+    return phrases((chosen or language_of(text)).code)
+
+
+@cache
+def _by_code() -> dict[str, Phrases]:
+    tables = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return {code: Phrases(**table) for code, table in tables.items()}
