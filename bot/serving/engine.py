@@ -32,6 +32,7 @@ from bot.serving.weights import identify
 FORKS = 16  # continuations of one choice that can be computed in one batch
 KEPT_PREFIXES = 16
 WAITING_LIMIT = 32
+RESIDENT_ON_PROCESSORS = 4  # rows that a matrix is multiplied with at once; further slots take turns
 _MOST_SLOTS = 64
 _SHORT_HASH = 12
 _NO_ADAPTERS: Mapping[str, Any] = MappingProxyType({})
@@ -49,6 +50,7 @@ class LlamaEngine:
         context_tokens: int,
         slots: int,
         adapters: Mapping[str, ModelIdentity] = _NO_ADAPTERS,
+        resident: int | None = None,
     ) -> None:
         """Takes over ``weights`` and ``context`` and frees them when closed."""
         self._identity = identity
@@ -60,7 +62,9 @@ class LlamaEngine:
         self._template = _chat_template(weights)
         self._spoken = Spoken(weights)
         pool = SequencePool(context, _places(slots), shares_any_prefix=weights.shares_any_prefix)
-        self._scheduler = Scheduler(context, pool, slots=slots, waiting_limit=WAITING_LIMIT)
+        self._scheduler = Scheduler(
+            context, pool, slots=slots, waiting_limit=WAITING_LIMIT, resident=resident
+        )
         owner = threading.Thread(
             target=_own, args=(self._scheduler, context, weights), name="llama", daemon=True
         )
@@ -112,6 +116,7 @@ class LlamaEngine:
                 context_tokens=context_tokens,
                 slots=slots,
                 adapters=identities,
+                resident=None if gpu_layers else RESIDENT_ON_PROCESSORS,
             )
             undo.pop_all()
         return engine

@@ -130,20 +130,29 @@ class SequencePool:
         self._opened.remove(cached)
         known, _ = self._best_source(cached.tokens, cached.adapter)
         if len(cached.tokens) - known >= WORTH_SHARING:
-            self._kept = [
-                kept
-                for kept in self._kept
-                if self._shareable(kept, cached.tokens, cached.adapter) < len(kept.tokens)
-            ]
-            state = self._memory.save(cached.sequence)
-            self._kept.append(KeptTokens(cached.tokens, cached.adapter, state))
-            self._forget()
+            self._save(cached)
+        self._release(cached)
+
+    def park(self, cached: CachedTokens) -> None:
+        """The sequence is not finished, but leaves the cache for a while."""
+        self._opened.remove(cached)
+        self._save(cached)
         self._release(cached)
 
     def drop(self, cached: CachedTokens) -> None:
         """The sequence, opened or forked, is finished and of no further use."""
         (self._opened if cached in self._opened else self._forked).remove(cached)
         self._release(cached)
+
+    def _save(self, cached: CachedTokens) -> None:
+        self._kept = [
+            kept
+            for kept in self._kept
+            if self._shareable(kept, cached.tokens, cached.adapter) < len(kept.tokens)
+        ]
+        state = self._memory.save(cached.sequence)
+        self._kept.append(KeptTokens(cached.tokens, cached.adapter, state))
+        self._forget()
 
     def _forget(self) -> None:
         """What was used least recently goes first."""

@@ -2,7 +2,7 @@
 
 Run with ``make bench NAME=concurrent_answers``. The model has half a billion random parameters in 4
 bit (half_billion.py); prompts have 450 tokens, the first 200 of which all share,
-and answers 48. The last line is one JSON object:
+and answers 150. The last line is one JSON object:
 
 - ``first_word_ratio``: the mean time to the first word over that of first come, first served, for
   which one caller asks the same engine one question after the other;
@@ -38,7 +38,7 @@ from tests.benchmarks import judged_answer_peers as peers
 from tests.benchmarks.half_billion import half_billion
 from tests.benchmarks.questions import Cases
 
-QUESTIONS, SHARED_TOKENS, OWN_TOKENS, ANSWER_TOKENS = 8, 200, 250, 48
+QUESTIONS, SHARED_TOKENS, OWN_TOKENS, ANSWER_TOKENS = 8, 200, 250, 150
 THREAD_TOKENS, FOLLOW_UP_TOKENS = 1500, 12
 CONTEXT_TOKENS = 2048
 FLOOD, LONG_ANSWER = 32, 500
