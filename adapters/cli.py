@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import json
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +17,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from adapters.base_model import libraries
+from adapters.demo import run_demo
 from adapters.display import Terminal
 from adapters.errors import AdaptersError
+from adapters.exercise_corpus import ExerciseTable
 from adapters.line import Line
+from adapters.lineage import lineage, tree
 from adapters.manifest import Manifest
 from adapters.review import Decision, Decisions, Page, Verdict, pages
 from adapters.settings import AdaptersSettings, load
 from adapters.train import plan_training
+from adapters.training_job import working
 from bot.errors import LorebotError
+from bot.records.canary_votes import watch_canary
+from bot.records.database import Database
+from bot.records.registry import Registry
 from indexer.errors import IndexerError
 
 app = typer.Typer(
@@ -134,9 +146,96 @@ def verify(line: Name = "default") -> None:
 
 
 @app.command()
+def evaluate(line: Name = "default") -> None:
+    """Compare the new model with what serves, on questions that neither has learned."""
+    _compared(_line(line).evaluate())
+
+
+@app.command()
+def exercise(
+    corpus: Annotated[Path, typer.Argument(help="A folder in BEIR's layout, such as SciFact's.")],
+    documents: Annotated[int, typer.Option(help="Abstracts that are indexed.")] = 1000,
+    questions: Annotated[int, typer.Option(help="Questions that are asked.")] = 20,
+    model: Annotated[Path | None, typer.Option(help="A GGUF file; else what serves.")] = None,
+    line: Name = "default",
+) -> None:
+    """Ask questions of scientific abstracts, with retrieval and without."""
+    table = ExerciseTable(documents=documents, questions=questions)
+    _compared(_line(line).exercise(corpus, table, model))
+
+
+@app.command()
+def promote(
+    line: Name = "default",
+    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")] = "",
+) -> None:
+    """Let the new model answer, where it passes the gate; else say why not."""
+    _report(_line(line).promote(by=getpass.getuser(), signed_by=signed_by, again=True))
+
+
+@app.command()
+def canary() -> None:
+    """Judge the canary by its votes: call it off, let it go on, or let it answer everybody."""
+    with _registry() as (settings, database, registry):
+        watched = watch_canary(database, registry, settings.canary)
+    console.print(escape(watched.sentence), soft_wrap=True)
+
+
+@app.command()
+def rollback() -> None:
+    """Undo the newest step: end the canary, or return to what answered before."""
+    with _registry() as (_, _, registry):
+        version = registry.rollback(getpass.getuser())
+    now = f"{version.name} answers" if version else "No model answers: documents are quoted"
+    console.print(escape(f"{now} from now on."), soft_wrap=True)
+
+
+@app.command("lineage")
+def show_lineage(
+    which: Annotated[str, typer.Argument(help="An answer's id or link, or a model version.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
+) -> None:
+    """From a served answer back to model version, training runs and data."""
+    with _registry() as (_, database, registry):
+        found = lineage(which, database, registry)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        console.print(tree(found))
+
+
+@app.command()
 def run(line: Name = "default", base: Base = None) -> None:
     """The whole line; what has been done for the same votes and settings is not done again."""
-    _report(_line(line, base).run())
+    _report(_line(line, base).run(by=getpass.getuser()))
+
+
+@app.command()
+def worker() -> None:
+    """Train lines when asked, for instance from Slack; for a machine with a GPU. Ctrl-C stops."""
+    # at once: what is begun bears being killed and goes on at the next start
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with working(load(), Terminal(complaints)):
+        threading.Event().wait()
+
+
+@app.command()
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object last.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+) -> None:
+    """See it work: a tiny model learns, is promoted, and rolled back; minutes, on any machine."""
+    outcome = run_demo(load(), Terminal(complaints), keep)
+    typer.echo(json.dumps(outcome.as_json()) if as_json else outcome.summary)
+    if not outcome.is_good:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _registry() -> Iterator[tuple[AdaptersSettings, Database, Registry]]:
+    settings = load()
+    with closing(Database(settings.records_url)) as database:
+        yield settings, database, Registry(database, settings.models_dir)
 
 
 def _line(name: str, base: Path | None = None) -> Line:
@@ -152,6 +251,16 @@ def _report(manifest: Manifest) -> None:
     console.print(f"{manifest.stage}: {manifest.status} ({manifest.run})")
     for name, value in manifest.metrics.items():
         console.print(f"  {escape(f'{name}: {value}')}", soft_wrap=True)
+    for name in manifest.outputs:
+        console.print(f"  → {escape(f'{name}: {manifest.output(name)}')}", soft_wrap=True)
+
+
+def _compared(manifest: Manifest) -> None:
+    """What it comes to; every number is in the manifest, and drawn in the report."""
+    console.print(escape(manifest.metrics["verdict"]), style="bold", soft_wrap=True)
+    for contestant, measured in manifest.metrics["means"].items():
+        told = ", ".join(f"{metric} {value:.3f}" for metric, value in measured.items())
+        console.print(f"  {escape(f'{contestant}: {told}')}", soft_wrap=True)
     for name in manifest.outputs:
         console.print(f"  → {escape(f'{name}: {manifest.output(name)}')}", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The way from votes to a verified model file: every stage in its order, each after the one before.
+"""The way from votes to a model that answers: every stage in its order, each after the one before.
 
 A line is a folder with a folder a stage. Whatever has been done for the same inputs and settings
 is not done again, so that a line that was killed goes on where it was.
@@ -6,24 +6,35 @@ is not done again, so that a line that was killed goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.contest import Contest
 from adapters.convert import convert
 from adapters.dataset import dataset, gather
 from adapters.display import Display
-from adapters.errors import AdaptersSettingsError
+from adapters.engines import opened, opened_if_named
+from adapters.errors import AdaptersSettingsError, EvaluationError
+from adapters.evaluate import evaluate
+from adapters.exercise import abstracts_exercise
+from adapters.exercise_corpus import ExerciseTable
 from adapters.manifest import MANIFEST, Manifest, load, load_finished
 from adapters.merge import merge
 from adapters.prefer import prefer
+from adapters.promote import Candidate, promote
 from adapters.quantize import quantize
 from adapters.settings import AdaptersSettings, AdaptersTable
 from adapters.train import train
 from adapters.verify import verify
 from bot.bootstrap import open_models, open_synced_library
 from bot.records.database import Database
+from bot.records.registry import Registry
+
+STAGES = (
+    "dataset", "train", "prefer", "merge", "convert", "quantize", "verify", "evaluate", "promote",
+)  # fmt: skip
+"""In order; each but the first works on what those before it left."""
 
 _FILES = {"dpo": "preferences", "kto": "thumbs", "none": "thumbs"}
 
@@ -135,29 +146,96 @@ class Line:
             self.folder("verify"),
         )
 
-    def stages(self) -> list[tuple[str, Callable[[], Manifest]]]:
-        """All, in order."""
-        return [
-            ("dataset", self.dataset),
-            ("train", self.train),
-            ("prefer", self.prefer),
-            ("merge", self.merge),
-            ("convert", self.convert),
-            ("quantize", self.quantize),
-            ("verify", self.verify),
-        ]
+    def evaluate(self) -> Manifest:
+        """The verified, quantized file against what serves, over the index as it is now."""
+        self.finished("verify")
+        table, model = self.table.evaluate, self.settings.model
+        with (
+            open_synced_library(self.settings, serving=True) as (library, _),
+            open_models(self.settings) as models,
+            models.lease() as serving,
+            opened(self.finished("quantize").output("gguf"), model) as candidate,
+            opened_if_named(table.base, model) as base,
+            opened_if_named(table.judge, model) as judge,
+        ):
+            contest = Contest(
+                library,
+                candidate,
+                serving,
+                base,
+                thresholds=self.settings.thresholds,
+                answer_tokens=model.answer_tokens,
+                answer_seconds=model.answer_seconds,
+            )
+            examples, folder = self.finished("dataset"), self.folder("evaluate")
+            return evaluate(table, contest, examples, folder, display=self.display, judge=judge)
 
-    def run(self) -> Manifest:
-        """Every stage; the manifest of the last. Preferences are left out where they are few."""
-        *stages, (last, finish) = self.stages()
-        for stage, work in stages:
-            if stage == "prefer" and not self._has_preferences():
-                self.display.tell("— prefer: left out, there are too few preferences")
-                continue
+    def exercise(self, corpus: Path, table: ExerciseTable, model: Path | None) -> Manifest:
+        """The classic exercise with the model of a file, else with what serves."""
+        with (
+            open_models(self.settings) as models,
+            models.lease() as serving,
+            opened_if_named(model, self.settings.model) as given,
+            opened_if_named(self.table.evaluate.judge, self.settings.model) as judge,
+        ):
+            answering = given or serving
+            if answering is None:
+                raise EvaluationError(
+                    "The exercise needs a language model: name a GGUF file with --model, or let "
+                    "one serve (`lorebot model use`)."
+                )
+            folder = self.folder("exercise")
+            return abstracts_exercise(
+                corpus, table, answering, self.settings, folder, display=self.display, judge=judge
+            )
+
+    def promote(self, *, by: str, signed_by: str = "", again: bool = False) -> Manifest:
+        """Past the gate into the registry. Raises PromotionRefused, with every reason."""
+        if self.settings.model.path or self.settings.model.url:
+            raise AdaptersSettingsError(
+                "[model] path or url names the model that answers, so a promotion would change "
+                "nothing: remove that setting first."
+            )
+        candidate = Candidate(
+            made=self.finished("quantize"),
+            verified=self.finished("verify"),
+            evaluated=self.finished("evaluate"),
+            history=self._history(),
+        )
+        with closing(Database(self.settings.records_url)) as database:
+            return promote(
+                self.table.promote,
+                Registry(database, self.settings.models_dir),
+                candidate,
+                self.folder("promote"),
+                name=candidate.name(self.name),
+                by=by,
+                signed_by=signed_by,
+                again=again,
+            )
+
+    def perform(self, stage: str, *, by: str) -> Manifest | None:
+        """One of the stages; None for preferences where they are few. ``by`` is who promotes."""
+        if stage == "promote":
+            return self.promote(by=by)
+        if stage == "prefer" and not self._has_preferences():
+            self.display.tell("Left out: there are too few preferences.")
+            return None
+        manifest: Manifest = getattr(self, stage)()
+        return manifest
+
+    def run(self, *, by: str) -> Manifest:
+        """Every stage; the manifest of the last."""
+        for stage in STAGES:
             self.display.tell(f"— {stage}")
-            work()
-        self.display.tell(f"— {last}")
-        return finish()
+            self.perform(stage, by=by)
+        return self.finished(STAGES[-1])
+
+    def _history(self) -> list[Manifest]:
+        """The runs behind the candidate, in order."""
+        went_on = self.adapter().stage == "prefer"
+        stages = STAGES[: STAGES.index("promote")]
+        return [self.finished(stage) for stage in stages if stage != "prefer" or went_on]
 
     def _has_preferences(self) -> bool:
         table = self.table.prefer

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from adapters.convert import ConvertTable
 from adapters.errors import AdaptersSettingsError
+from adapters.evaluate import EvaluateTable
+from adapters.gate import PromoteTable
 from adapters.options import MergeTable, PreferTable, TrainTable
 from adapters.quantize import QuantizeTable
 from adapters.verify import VerifyTable
@@ -68,6 +70,8 @@ class AdaptersTable(Table):
     convert: ConvertTable = ConvertTable()
     quantize: QuantizeTable = QuantizeTable()
     verify: VerifyTable = VerifyTable()
+    evaluate: EvaluateTable = EvaluateTable()
+    promote: PromoteTable = PromoteTable()
 
 
 class AdaptersSettings(Settings):

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.errors import ConversionError
 
-_SPLIT_OF_QWEN2 = (
+SPLIT_OF_QWEN2 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -51,7 +51,7 @@ def _is_of_qwen2(tokenizer: dict[str, Any]) -> bool:
         merges_alone
         and (tokenizer.get("normalizer") or {}).get("type") == "NFC"
         and [part.get("type") for part in parts] == ["Split", "ByteLevel"]
-        and parts[0].get("pattern") == {"Regex": _SPLIT_OF_QWEN2}
+        and parts[0].get("pattern") == {"Regex": SPLIT_OF_QWEN2}
         and parts[0].get("behavior") == "Isolated"
         and not parts[0].get("invert")
         and not parts[1].get("add_prefix_space")

@@ -32,7 +32,7 @@ from bot.serving.weights import identify
 FORKS = 16  # continuations of one choice that can be computed in one batch
 KEPT_PREFIXES = 16
 WAITING_LIMIT = 32
-RESIDENT_ON_PROCESSORS = 4  # rows that a matrix is multiplied with at once; further slots take turns
+RESIDENT_ON_PROCESSORS = 4  # as many rows as are multiplied at once; the others take turns
 _MOST_SLOTS = 64
 _SHORT_HASH = 12
 _NO_ADAPTERS: Mapping[str, Any] = MappingProxyType({})

@@ -1,0 +1,36 @@
+"""GGUF files opened to be measured, exactly as they would serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from bot.serving.model import LanguageModel
+from bot.settings import ModelTable
+
+
+@contextmanager
+def opened(path: Path, table: ModelTable) -> Iterator[LanguageModel]:
+    """The model of a file while the block runs. Raises ModelError."""
+    from bot.serving.engine import LlamaEngine
+
+    engine = LlamaEngine.load(
+        path,
+        context_tokens=table.context_tokens,
+        slots=table.slots,
+        threads=table.threads,
+        gpu_layers=table.gpu_layers,
+    )
+    with closing(engine):
+        yield engine
+
+
+@contextmanager
+def opened_if_named(path: Path | None, table: ModelTable) -> Iterator[LanguageModel | None]:
+    """The same, None without a file."""
+    if path is None:
+        yield None
+        return
+    with opened(path, table) as model:
+        yield model
