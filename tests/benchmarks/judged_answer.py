@@ -10,7 +10,7 @@ The last line is one JSON object: ``ratio`` is the judged answer's median time o
 the same engine; ``ratio_llama`` over the same steps one after another on llama-cpp-python's
 ``Llama``, with its prefix cache and its documented way to a probability, ``logprobs``;
 ``ratio_llama_processor`` the same with a logits processor instead, which needs no ``logits_all``;
-``ratio_llamaindex`` over LlamaIndex's own components, with critiques of 40 tokens, and
+``ratio_llamaindex`` over LlamaIndex's own components, with critiques of ``--critique`` tokens, and
 ``ratio_llamaindex_cited`` when its critic of sentences is shown the cited passage alone.
 """
 
@@ -47,6 +47,7 @@ Contestant = Callable[[Case], list[float]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--critique", type=int, default=CRITIQUE_TOKENS, help="tokens of each")
     parser.add_argument("--ours", action="store_true", help="without Llama and LlamaIndex")
     arguments = parser.parse_args()
     path = half_billion(IndexSettings().cache_dir / "benchmarks")
@@ -57,14 +58,14 @@ def main() -> None:
             "plain": partial(plain, engine),
         }
         if not arguments.ours:
-            contestants |= _peers(engine, path)
+            contestants |= _peers(engine, path, arguments.critique)
         result = _warmed(contestants, _case(cases))
         seconds = _seconds(contestants, cases, arguments.rounds)
         result |= _ratios(seconds) | {
             f"{name}_computed_tokens": _computed(engine, contestants[name], _case(cases))
             for name in ("judged", "plain")
         }
-    print(json.dumps(result | {"rounds": arguments.rounds}))
+    print(json.dumps(result | {"rounds": arguments.rounds, "critique": arguments.critique}))
 
 
 def judged(engine: LlamaEngine, case: Case) -> list[float]:
@@ -90,11 +91,11 @@ def plain(engine: LlamaEngine, case: Case) -> list[float]:
     return []
 
 
-def _peers(engine: LlamaEngine, path: Path) -> dict[str, Contestant]:
+def _peers(engine: LlamaEngine, path: Path, critique_tokens: int) -> dict[str, Contestant]:
     """Each has a ``Llama`` of its own, whose last prompt is its own."""
     load = partial(peers.load, path, CONTEXT_TOKENS)
     critics = partial(
-        peers.Critiques, context_tokens=CONTEXT_TOKENS, critique_tokens=CRITIQUE_TOKENS
+        peers.Critiques, context_tokens=CONTEXT_TOKENS, critique_tokens=critique_tokens
     )
     found: dict[str, peers.Peer] = {
         "llama": peers.OneAfterAnotherByLogprobs(load(logits_all=True), engine.tokens),
