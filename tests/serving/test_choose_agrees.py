@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,11 @@ def reference(path: Path, prompts: list[list[int]], options: list[int]) -> list[
     return [torch.softmax(score, 0).tolist() for score in scores]
 
 
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
-
-
-@pytest.mark.usefixtures("offline")
 def test_sure_choice_agrees_with_a_plain_forward_pass(tiny_model: Path) -> None:
     for ours, theirs in agreement(tiny_model):
         assert ours == pytest.approx(theirs, abs=1e-2)
 
 
-@pytest.mark.usefixtures("offline")
 def test_unsure_choice_agrees_with_a_plain_forward_pass(random_model: Path) -> None:
     for ours, theirs in agreement(random_model):
         assert all(0.01 < probability < 0.99 for probability in theirs)
