@@ -79,7 +79,7 @@ def page(browser: Browser, workspace: Workspace) -> Iterator[Any]:
     """Alice in #help; the test fails where the page logged an error."""
     context = browser.new_context(viewport={"width": 1360, "height": 860})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{workspace.url}?channel=C0HELP&person=U0ALICE")
