@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from statistics import mean, median
 
 from llama_cpp import Llama
@@ -35,6 +36,7 @@ from bot.serving.engine import LlamaEngine
 from bot.serving.model import Cancellation, Message, Sampling
 from indexer.settings import IndexSettings
 from tests.benchmarks import judged_answer_peers as peers
+from tests.benchmarks.apart import Apart
 from tests.benchmarks.half_billion import half_billion
 from tests.benchmarks.questions import Cases
 
@@ -61,9 +63,11 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=QUESTIONS)
     arguments = parser.parse_args()
     path = half_billion(IndexSettings().cache_dir / "benchmarks")
-    llama = peers.load(path, CONTEXT_TOKENS)
     slots = arguments.slots
-    with closing(LlamaEngine.load(path, context_tokens=CONTEXT_TOKENS, slots=slots)) as engine:
+    with (
+        Apart(partial(peers.load, path, CONTEXT_TOKENS)) as llama,
+        closing(LlamaEngine.load(path, context_tokens=CONTEXT_TOKENS, slots=slots)) as engine,
+    ):
         prompts = Prompts(Cases(engine))
         result = (
             _many_at_once(engine, llama, prompts, arguments.rounds)
@@ -101,10 +105,10 @@ def in_order(engine: LlamaEngine, prompts: Sequence[Prompt]) -> list[Times]:
     return [_times(_answer(engine, prompt), start) for prompt in prompts]
 
 
-def on_llama(llama: Llama, tokens: peers.Tokenize, prompts: Sequence[Prompt]) -> list[Times]:
-    """The same in order, on llama-cpp-python's own class."""
+def on_llama(llama: Llama, prompts: Sequence[list[int]]) -> list[Times]:
+    """The same in order, on llama-cpp-python's own class; prompts as tokens."""
     start = time.perf_counter()
-    return [_times(_completion(llama, tokens(prompt)), start) for prompt in prompts]
+    return [_times(_completion(llama, prompt), start) for prompt in prompts]
 
 
 def _answer(engine: LlamaEngine, prompt: Prompt) -> Iterator[str]:
@@ -128,13 +132,13 @@ def _times(pieces: Iterator[str], start: float) -> Times:
 
 
 def _many_at_once(
-    engine: LlamaEngine, llama: Llama, prompts: Prompts, rounds: int
+    engine: LlamaEngine, llama: Apart[Llama], prompts: Prompts, rounds: int
 ) -> dict[str, float]:
     """In turns, so that the machine's other work slows all alike; the first turn only warms."""
     ways: dict[str, Way] = {
         "together": lambda asked: together(engine, asked),
         "in_order": lambda asked: in_order(engine, asked),
-        "llama": lambda asked: on_llama(llama, engine.tokens, asked),
+        "llama": lambda asked: llama.do(on_llama, [engine.tokens(one) for one in asked]),
     }
     taken: dict[str, list[list[Times]]] = {name: [] for name in ways}
     for _ in range(1 + rounds):

@@ -10,8 +10,9 @@ The last line is one JSON object: ``ratio`` is the judged answer's median time o
 the same engine; ``ratio_llama`` over the same steps one after another on llama-cpp-python's
 ``Llama``, with its prefix cache and its documented way to a probability, ``logprobs``;
 ``ratio_llama_processor`` the same with a logits processor instead, which needs no ``logits_all``;
-``ratio_llamaindex`` over LlamaIndex's own components, with critiques of ``--critique`` tokens, and
-``ratio_llamaindex_cited`` when its critic of sentences is shown the cited passage alone.
+``ratio_llamaindex`` over LlamaIndex's own components, each writing as much as its prompt asks for
+(``peers.Written``); ``ratio_llamaindex_short`` where every critique ends after ``--critique``
+tokens, and ``ratio_llamaindex_cited`` when, besides, sentences see the cited passage alone.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from bot import prompts
@@ -31,6 +31,7 @@ from bot.serving.engine import LlamaEngine
 from bot.serving.model import Sampling
 from indexer.settings import IndexSettings
 from tests.benchmarks import judged_answer_peers as peers
+from tests.benchmarks.apart import Apart
 from tests.benchmarks.half_billion import half_billion
 from tests.benchmarks.questions import Case, Cases
 from tests.benchmarks.timing import in_turns
@@ -47,18 +48,23 @@ Contestant = Callable[[Case], list[float]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--critique", type=int, default=CRITIQUE_TOKENS, help="tokens of each")
+    parser.add_argument(
+        "--critique", type=int, default=CRITIQUE_TOKENS, help="tokens of a short one"
+    )
     parser.add_argument("--ours", action="store_true", help="without Llama and LlamaIndex")
     arguments = parser.parse_args()
     path = half_billion(IndexSettings().cache_dir / "benchmarks")
-    with closing(LlamaEngine.load(path, context_tokens=CONTEXT_TOKENS)) as engine:
+    with ExitStack() as stack:
+        engine = stack.enter_context(closing(LlamaEngine.load(path, context_tokens=CONTEXT_TOKENS)))
         cases = Cases(engine)
         contestants: dict[str, Contestant] = {
             "judged": partial(judged, engine),
             "plain": partial(plain, engine),
         }
         if not arguments.ours:
-            contestants |= _peers(engine, path, arguments.critique)
+            make = partial(peers.load_all, path, CONTEXT_TOKENS, arguments.critique)
+            others = stack.enter_context(Apart(make))
+            contestants |= {name: partial(others.do, _by, name) for name in peers.NAMES}
         result = _warmed(contestants, _case(cases))
         seconds = _seconds(contestants, cases, arguments.rounds)
         result |= _ratios(seconds) | {
@@ -91,22 +97,8 @@ def plain(engine: LlamaEngine, case: Case) -> list[float]:
     return []
 
 
-def _peers(engine: LlamaEngine, path: Path, critique_tokens: int) -> dict[str, Contestant]:
-    """Each has a ``Llama`` of its own, whose last prompt is its own."""
-    load = partial(peers.load, path, CONTEXT_TOKENS)
-    critics = partial(
-        peers.Critiques, context_tokens=CONTEXT_TOKENS, critique_tokens=critique_tokens
-    )
-    found: dict[str, peers.Peer] = {
-        "llama": peers.OneAfterAnotherByLogprobs(load(logits_all=True), engine.tokens),
-        "llama_processor": peers.OneAfterAnother(load(), engine.tokens),
-        "llamaindex": critics(load(), cited_only=False),
-        "llamaindex_cited": critics(load(), cited_only=True),
-    }
-    return {
-        name: partial(peer, answer_tokens=ANSWER_TOKENS, ends=SENTENCE_ENDS)
-        for name, peer in found.items()
-    }
+def _by(contestants: Mapping[str, peers.Peer], name: str, case: Case) -> list[float]:
+    return contestants[name](case, answer_tokens=ANSWER_TOKENS, ends=SENTENCE_ENDS)
 
 
 def _warmed(contestants: Mapping[str, Contestant], case: Case) -> dict[str, float]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +38,7 @@ from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
 from bot import prompts
+from bot.serving.engine import LlamaEngine
 from bot.serving.model import Message
 from indexer.nodes import node_of
 from tests.benchmarks.questions import Case
@@ -62,6 +65,25 @@ def load(path: Path, context_tokens: int, *, logits_all: bool = False) -> Llama:
         logits_all=logits_all,
         verbose=False,
     )
+
+
+NAMES = ("llama", "llama_processor", "llamaindex", "llamaindex_short", "llamaindex_cited")
+
+
+def load_all(path: Path, context_tokens: int, critique_tokens: int) -> dict[str, Peer]:
+    """Each has a ``Llama`` of its own, whose last prompt is its own."""
+    renders = LlamaEngine.load(path, context_tokens=context_tokens)  # computes nothing
+    loaded = partial(load, path, context_tokens)
+    critics = partial(Critiques, context_tokens=context_tokens)
+    short = Written.alike(critique_tokens)
+    contestants: tuple[Peer, ...] = (
+        OneAfterAnotherByLogprobs(loaded(logits_all=True), renders.tokens),
+        OneAfterAnother(loaded(), renders.tokens),
+        critics(loaded(), written=Written()),
+        critics(loaded(), written=short),
+        critics(loaded(), written=short, cited_only=True),
+    )
+    return dict(zip(NAMES, contestants, strict=True))
 
 
 class OneAfterAnother:
@@ -130,6 +152,26 @@ class OneAfterAnotherByLogprobs(OneAfterAnother):
         return math.exp(made["choices"][0]["logprobs"]["token_logprobs"][0])
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many tokens LlamaIndex's prompts get for an answer, each as it asks for one.
+
+    Random weights never end by themselves. ``feedback`` is the length of the shortest published
+    example of "detailed feedback" to two questions with its ``[RESULT]`` that we found.
+    """
+
+    selection: int = 40
+    """JSON with a choice and its reason."""
+    feedback: int = 80
+    verdict: int = 2
+    """YES or NO."""
+
+    @classmethod
+    def alike(cls, tokens: int) -> Written:
+        """Every critique of the same length."""
+        return cls(tokens, tokens, tokens)
+
+
 class Critiques:
     """The same steps asked of LlamaIndex's own components, each with the prompt it writes itself.
 
@@ -139,16 +181,18 @@ class Critiques:
     """
 
     def __init__(
-        self, llama: Llama, context_tokens: int, critique_tokens: int, *, cited_only: bool
+        self, llama: Llama, context_tokens: int, written: Written, *, cited_only: bool = False
     ) -> None:
         self._llama = llama
         self._cited_only = cited_only
         self._context_tokens = context_tokens
-        judge = OverLlama(llama, context_tokens, critique_tokens)
-        self._selector = LLMSingleSelector.from_defaults(judge, output_parser=_AnythingIsAChoice())
-        self._relevancy = ContextRelevancyEvaluator(llm=judge)
-        self._faithfulness = FaithfulnessEvaluator(llm=judge)
-        self._usefulness = AnswerRelevancyEvaluator(llm=judge)
+        writes = partial(OverLlama, llama, context_tokens)
+        self._selector = LLMSingleSelector.from_defaults(
+            writes(written.selection), output_parser=_AnythingIsAChoice()
+        )
+        self._relevancy = ContextRelevancyEvaluator(llm=writes(written.feedback))
+        self._faithfulness = FaithfulnessEvaluator(llm=writes(written.verdict))
+        self._usefulness = AnswerRelevancyEvaluator(llm=writes(written.feedback))
 
     def __call__(self, case: Case, answer_tokens: int, ends: Sequence[int]) -> list[float]:
         """Nothing that could be compared."""
