@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from bot.errors import Cancelled, DeadlineExceeded
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -71,6 +73,18 @@ class Cancellation:
     @property
     def cancelled(self) -> bool:
         return self._event.is_set() or self.expired
+
+    @property
+    def reason(self) -> Cancelled:
+        """Why the request ended, once it is ``cancelled``."""
+        if self.expired:
+            return DeadlineExceeded("The model did not finish in the time it was given: try again.")
+        return Cancelled("The answer was stopped.")
+
+    def check(self) -> None:
+        """Raises Cancelled or DeadlineExceeded if the request has to end."""
+        if self.cancelled:
+            raise self.reason
 
 
 class LanguageModel(Protocol):

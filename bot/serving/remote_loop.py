@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
-from bot.errors import Cancelled, DeadlineExceeded, ModelError
+from bot.errors import ModelError
 from bot.serving.model import Cancellation
 
 Result = TypeVar("Result")
@@ -41,11 +41,12 @@ class LoopThread:
         self, work: Callable[[], Awaitable[Result]], cancellation: Cancellation | None = None
     ) -> Result:
         """The result of ``work``, or its exception; Cancelled or DeadlineExceeded if stopped."""
+        cancellation = cancellation or Cancellation()
         future = self._start(work, cancellation)
         try:
             while not future.done():
                 wait([future], timeout=_patience(cancellation))
-                _raise_if_stopped(cancellation)
+                cancellation.check()
             return self._result(future)
         finally:
             future.cancel()
@@ -56,6 +57,7 @@ class LoopThread:
         cancellation: Cancellation | None = None,
     ) -> Iterator[Result]:
         """The items of ``source`` as they come. Leaving the iterator stops the source."""
+        cancellation = cancellation or Cancellation()
         items: SimpleQueue[Result | Future[None]] = SimpleQueue()
 
         async def pump() -> None:
@@ -70,9 +72,9 @@ class LoopThread:
                 try:
                     item = items.get(timeout=_patience(cancellation))
                 except Empty:
-                    _raise_if_stopped(cancellation)
+                    cancellation.check()
                     continue
-                _raise_if_stopped(cancellation)
+                cancellation.check()
                 if isinstance(item, Future):
                     self._result(item)
                     return
@@ -90,9 +92,9 @@ class LoopThread:
         self._stack.close()
 
     def _start(
-        self, work: Callable[[], Awaitable[Result]], cancellation: Cancellation | None
+        self, work: Callable[[], Awaitable[Result]], cancellation: Cancellation
     ) -> Future[Result]:
-        _raise_if_stopped(cancellation)
+        cancellation.check()
         with self._lock:
             if self._closed:
                 raise _closed()
@@ -108,17 +110,8 @@ class LoopThread:
             raise _closed() from None
 
 
-def _patience(cancellation: Cancellation | None) -> float:
-    if cancellation is None:
-        return _NOTICED_AFTER
+def _patience(cancellation: Cancellation) -> float:
     return max(0.0, min(_NOTICED_AFTER, cancellation.deadline - time.monotonic()))
-
-
-def _raise_if_stopped(cancellation: Cancellation | None) -> None:
-    if cancellation is not None and cancellation.cancelled:
-        if cancellation.expired:
-            raise DeadlineExceeded("The answer was not finished in its time.")
-        raise Cancelled("The answer was stopped.")
 
 
 def _closed() -> ModelError:

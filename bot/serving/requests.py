@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from bot.errors import Cancelled, DeadlineExceeded, ModelError
+from bot.errors import ModelError
 from bot.serving.library import UNUSABLE
 from bot.serving.llama import Batch, Context, Weights
 from bot.serving.model import Cancellation, Sampling
@@ -86,7 +86,7 @@ class Request(ABC):
 
     def stop(self) -> None:
         """Tell the caller that its cancellation was noticed."""
-        self.fail(stopped(self._cancellation))
+        self.fail(self._cancellation.reason)
 
     def _opened(self, pool: SequencePool) -> CachedTokens:
         if self.cached is None:
@@ -129,8 +129,7 @@ class Generation(Request):
         """For the caller's thread: the answer as it comes. Raises ModelError."""
         try:
             while (reply := self._replies.get()) is not None:
-                if self._cancellation.cancelled:
-                    raise stopped(self._cancellation)
+                self._cancellation.check()
                 if isinstance(reply, ModelError):
                     raise reply
                 yield reply
@@ -270,12 +269,6 @@ class Choice(Request):
             wanted = self.prompt if self._single else [*self.prompt, -1]
             self.cached = pool.open(wanted, self.adapter)
         return self.cached
-
-
-def stopped(cancellation: Cancellation) -> Cancelled:
-    if cancellation.expired:
-        return DeadlineExceeded("The model did not finish in the time it was given: try again.")
-    return Cancelled("The answer was stopped.")
 
 
 def _softmax(scores: Sequence[float]) -> tuple[float, ...]:
