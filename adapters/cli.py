@@ -129,7 +129,7 @@ def merge(line: Name = "default", base: Base = None) -> None:
 
 @app.command()
 def convert(line: Name = "default") -> None:
-    """Write the merged model as a GGUF file."""
+    """Write the merged model, or the base of an unmerged adapter, as a GGUF file."""
     _report(_line(line).convert())
 
 
@@ -141,8 +141,14 @@ def quantize(line: Name = "default") -> None:
 
 @app.command()
 def verify(line: Name = "default") -> None:
-    """Hold the files against the merged model, tokens first, then numbers."""
+    """Hold the files against what they were made from, tokens first, then numbers."""
     _report(_line(line).verify())
+
+
+@app.command("lora")
+def keep_unmerged(line: Name = "default", base: Base = None) -> None:
+    """Write the adapter as a GGUF file of its own, served beside its base ([adapters] served)."""
+    _report(_line(line, base).lora())
 
 
 @app.command()

@@ -24,6 +24,11 @@ _ALONE = f"""\
 Answer the question in the language it is asked in. Be brief: at most a few sentences. If you do \
 not know the answer, write exactly: {NOTHING_FOUND}"""
 
+LEAST_SECONDS = 0.1
+"""Of writing, for a speed to be told. A model of a few million parameters has written an answer
+before another thread has read its first piece: the rest then seems to take no time at all.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -108,7 +113,7 @@ class Alone:
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """What a model wrote; ``tokens_per_second`` counts from the first piece, None where there was
-    one alone. ``failed`` where it came to no end.
+    one alone, or too little time to measure. ``failed`` where it came to no end.
     """
 
     text: str
@@ -146,4 +151,4 @@ def own_words(answer: Answer) -> str:
 def _speed(model: LanguageModel, text: str, seconds: float) -> float | None:
     empty, whole = (model.count([Message("assistant", said)]) for said in ("", text))
     written = whole - empty - 1
-    return written / seconds if written > 0 and seconds > 0 else None
+    return written / seconds if written > 0 and seconds >= LEAST_SECONDS else None

@@ -1,4 +1,4 @@
-"""Stage ``convert``: a merged model in Hugging Face's layout → one 16-bit GGUF file."""
+"""Stage ``convert``: a whole model in Hugging Face's layout → one 16-bit GGUF file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Precision = Literal["f16", "bf16"]
 
 
 class ConvertTable(Table):
-    """How a merged model becomes a GGUF file, and where llama.cpp's converter comes from."""
+    """How a model becomes a GGUF file, and where llama.cpp's converter comes from."""
 
     precision: Precision = "f16"
     """bf16 for models with weights beyond 65,504; it computes less exactly on most processors."""
@@ -33,9 +33,10 @@ class ConvertTable(Table):
 _SCRIPT = "convert_hf_to_gguf.py"
 
 
-def convert(table: ConvertTable, merged: Manifest, folder: Path, *, cache_dir: Path) -> Manifest:
-    """Convert the output ``model`` of a merge into ``folder``; output ``gguf``."""
-    model = merged.output("model")
+def convert(table: ConvertTable, model: Path, folder: Path, *, cache_dir: Path) -> Manifest:
+    """Convert the model in the folder ``model``, merged or as it is, into ``folder``; output
+    ``gguf``.
+    """
     converter = find_converter(cache_dir, source=table.source, sha256=table.source_sha256)
 
     def work(run: Run) -> None:

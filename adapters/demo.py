@@ -25,7 +25,7 @@ from adapters.demo_settings import CHANNEL, demo_settings
 from adapters.demo_worse import write_worse
 from adapters.display import Display
 from adapters.errors import AdaptersError, PromotionRefused
-from adapters.line import STAGES, Line
+from adapters.line import Line
 from adapters.metrics import exact_match
 from adapters.quantize import Quantization, QuantizeTable, quantize_file
 from adapters.settings import AdaptersSettings
@@ -181,7 +181,7 @@ def _learn(demo: _Demo, pipeline: Pipeline, room: Room) -> None:
     outcome, text = demo.outcome, room.question
     before = _told(demo, pipeline, text)
     line = demo.line("demo")
-    for stage in STAGES[:-1]:
+    for stage in line.stages[:-1]:
         with demo.measured(stage):
             line.perform(stage, by=_WHO)
     measured = line.finished("evaluate").metrics
@@ -203,7 +203,7 @@ def _refused(demo: _Demo, good: Line) -> str:
     """What the gate says of a candidate that learned wrong answers; "" where it let it pass."""
     worse = demo.line("worse")
     write_worse(good.finished("dataset"), worse.folder("dataset"))
-    for stage in STAGES[1:-1]:
+    for stage in worse.stages[1:-1]:
         worse.perform(stage, by=_WHO)
     try:
         worse.perform("promote", by=_WHO)

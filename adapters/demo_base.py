@@ -14,6 +14,7 @@ current two, and copies the token found there.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from adapters.base_model import libraries
 from adapters.demo_rooms import NAMES, NUMBERS
-from adapters.tokenizer_file import SPLIT_OF_QWEN2
+from adapters.small_base import small_tokenizer, write_small_base
 from bot import prompts
 
 if TYPE_CHECKING:
@@ -35,87 +36,37 @@ _CODE, _HALF = 64, 32
 _TOKEN, _BEFORE, _BEFORE_THAT = (slice(start, start + _CODE) for start in (0, 64, 128))
 _CONSTANT, _CONSTANT_VALUE = 192, 8.0
 _ROPE_BASE = 1e12  # most of each head then hardly turns within the context
-_END_OF_TEXT, _TURN_START, _TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-
 Weights = NDArray[np.float32]
 
 
 def write_base(path: Path, handbook: Path, *, seed: int = 0) -> None:
     """Write a base model that is not pretrained yet to the folder ``path``."""
     with libraries():
-        _write_base(path, _tokenizer(handbook), seed)
+        from transformers import Qwen2Config
 
-
-def _write_base(path: Path, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig, Qwen2Config
-
-    config = Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=FEED_FORWARD,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        num_key_value_heads=HEADS,
-        max_position_embeddings=CONTEXT_TOKENS,
-        rope_theta=_ROPE_BASE,
-        rms_norm_eps=1e-6,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.02,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    _set_circuit(model, seed)
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
-    model.save_pretrained(path)
-    tokenizer.save_pretrained(path)
+        config = Qwen2Config(
+            hidden_size=WIDTH,
+            intermediate_size=FEED_FORWARD,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            num_key_value_heads=HEADS,
+            max_position_embeddings=CONTEXT_TOKENS,
+            rope_theta=_ROPE_BASE,
+            rms_norm_eps=1e-6,
+            tie_word_embeddings=True,
+            initializer_range=0.02,
+        )
+        circuit = partial(_set_circuit, seed=seed)
+        write_small_base(path, config, _tokenizer(handbook), seed=seed, prepare=circuit)
 
 
 def _tokenizer(handbook: Path) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with Qwen2's split; every name and number of the rooms is one token."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(SPLIT_OF_QWEN2), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=[_END_OF_TEXT, _TURN_START, _TURN_END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
+    """Every name and number of the rooms is one token."""
     words = " ".join((*NAMES, *NUMBERS)) + "\n"
     served = Path(prompts.__file__).read_text(encoding="utf-8")
     pages = [page.read_text(encoding="utf-8") for page in sorted(handbook.rglob("*.md"))]
-    tokenizer.train_from_iterator([*[words] * 50, *[served] * 5, *pages], trainer)
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token=_TURN_END,
-        pad_token=_END_OF_TEXT,
-        additional_special_tokens=[_TURN_START, _TURN_END],
-        model_max_length=CONTEXT_TOKENS,
-    )
-    wrapped.chat_template = _TEMPLATE
-    return wrapped
+    texts = [*[words] * 50, *[served] * 5, *pages]
+    return small_tokenizer(texts, vocabulary=VOCABULARY, context_tokens=CONTEXT_TOKENS)
 
 
 def _set_circuit(model: Any, seed: int) -> None:

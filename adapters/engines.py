@@ -9,10 +9,12 @@ from pathlib import Path
 from bot.serving.model import LanguageModel
 from bot.settings import ModelTable
 
+_CANDIDATE = "candidate"
+
 
 @contextmanager
-def opened(path: Path, table: ModelTable) -> Iterator[LanguageModel]:
-    """The model of a file while the block runs. Raises ModelError."""
+def opened(path: Path, table: ModelTable, adapter: Path | None = None) -> Iterator[LanguageModel]:
+    """The model of a file while the block runs, through an adapter beside it. Raises ModelError."""
     from bot.serving.engine import LlamaEngine
 
     engine = LlamaEngine.load(
@@ -21,9 +23,10 @@ def opened(path: Path, table: ModelTable) -> Iterator[LanguageModel]:
         slots=table.slots,
         threads=table.threads,
         gpu_layers=table.gpu_layers,
+        adapters={_CANDIDATE: adapter} if adapter else {},
     )
     with closing(engine):
-        yield engine
+        yield engine.with_adapter(_CANDIDATE) if adapter else engine
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from adapters.errors import AdaptersSettingsError, EvaluationError
 from adapters.evaluate import evaluate
 from adapters.exercise import abstracts_exercise
 from adapters.exercise_corpus import ExerciseTable
+from adapters.lora_gguf import lora
 from adapters.manifest import MANIFEST, Manifest, load, load_finished
 from adapters.merge import merge
 from adapters.prefer import prefer
@@ -32,9 +33,14 @@ from bot.records.database import Database
 from bot.records.registry import Registry
 
 STAGES = (
-    "dataset", "train", "prefer", "merge", "convert", "quantize", "verify", "evaluate", "promote",
+    "dataset", "train", "prefer", "merge", "convert", "quantize", "verify", "lora", "evaluate",
+    "promote",
 )  # fmt: skip
-"""In order; each but the first works on what those before it left."""
+"""In order; each but the first works on what those before it left. A line takes ``merge`` or, where
+the adapter is served beside its base, ``lora``."""
+
+_OF_THE_BASE = ("convert", "quantize", "verify")
+_SHARED = ".base"
 
 _FILES = {"dpo": "preferences", "kto": "thumbs", "none": "thumbs"}
 
@@ -65,8 +71,23 @@ class Line:
             )
         return self.table.base
 
+    @property
+    def is_merged(self) -> bool:
+        return self.table.served == "merged"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those of STAGES that this line takes."""
+        return tuple(stage for stage in STAGES if stage != ("lora" if self.is_merged else "merge"))
+
     def folder(self, stage: str) -> Path:
-        return self.settings.adapters_dir / self.name / stage
+        """Where the adapter is not merged, what is made of the base belongs to all lines."""
+        is_shared = not self.is_merged and stage in _OF_THE_BASE
+        return self.settings.adapters_dir / (_SHARED if is_shared else self.name) / stage
+
+    def model(self) -> Path:
+        """What is converted: base and adapter together, or the base as it is."""
+        return self.finished("merge").output("model") if self.is_merged else self.base
 
     def finished(self, stage: str) -> Manifest:
         return load_finished(self.folder(stage), stage)
@@ -129,7 +150,7 @@ class Line:
     def convert(self) -> Manifest:
         return convert(
             self.table.convert,
-            self.finished("merge"),
+            self.model(),
             self.folder("convert"),
             cache_dir=self.settings.cache_dir,
         )
@@ -140,21 +161,38 @@ class Line:
     def verify(self) -> Manifest:
         return verify(
             self.table.verify,
-            self.finished("merge"),
+            self.model(),
             self.finished("convert"),
             self.finished("quantize"),
             self.folder("verify"),
         )
 
+    def lora(self) -> Manifest:
+        """The adapter as a file of its own, held against the 16-bit base."""
+        if self.is_merged:
+            raise AdaptersSettingsError(
+                'The adapter is merged into its base: set served = "adapter" in the table '
+                "[adapters] to keep it beside the base."
+            )
+        return lora(
+            self.table.convert,
+            self.adapter(),
+            self.base,
+            self.finished("convert").output("gguf"),
+            self.folder("lora"),
+            cache_dir=self.settings.cache_dir,
+        )
+
     def evaluate(self) -> Manifest:
         """The verified, quantized file against what serves, over the index as it is now."""
         self.finished("verify")
+        adapter = None if self.is_merged else self.finished("lora").output("gguf")
         table, model = self.table.evaluate, self.settings.model
         with (
             open_synced_library(self.settings, serving=True) as (library, _),
             open_models(self.settings) as models,
             models.lease() as serving,
-            opened(self.finished("quantize").output("gguf"), model) as candidate,
+            opened(self.finished("quantize").output("gguf"), model, adapter) as candidate,
             opened_if_named(table.base, model) as base,
             opened_if_named(table.judge, model) as judge,
         ):
@@ -196,12 +234,13 @@ class Line:
                 "[model] path or url names the model that answers, so a promotion would change "
                 "nothing: remove that setting first."
             )
-        candidate = Candidate(
-            made=self.finished("quantize"),
-            verified=self.finished("verify"),
-            evaluated=self.finished("evaluate"),
-            history=self._history(),
-        )
+        made, verified = self.finished("quantize"), self.finished("verify")
+        evaluated, history = self.finished("evaluate"), self._history()
+        if self.is_merged:
+            candidate = Candidate(made, [verified], evaluated, history)
+        else:  # the stage lora has verified what it made
+            alone = self.finished("lora")
+            candidate = Candidate(alone, [verified, alone], evaluated, history, base=made)
         with closing(Database(self.settings.records_url)) as database:
             return promote(
                 self.table.promote,
@@ -226,15 +265,15 @@ class Line:
 
     def run(self, *, by: str) -> Manifest:
         """Every stage; the manifest of the last."""
-        for stage in STAGES:
+        for stage in self.stages:
             self.display.tell(f"— {stage}")
             self.perform(stage, by=by)
-        return self.finished(STAGES[-1])
+        return self.finished("promote")
 
     def _history(self) -> list[Manifest]:
         """The runs behind the candidate, in order."""
         went_on = self.adapter().stage == "prefer"
-        stages = STAGES[: STAGES.index("promote")]
+        stages = self.stages[: self.stages.index("promote")]
         return [self.finished(stage) for stage in stages if stage != "prefer" or went_on]
 
     def _has_preferences(self) -> bool:

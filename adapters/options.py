@@ -57,3 +57,8 @@ class MergeTable(Table):
     """``[adapters.merge]``: the precision that merged weights are written in."""
 
     precision: Literal["bfloat16", "float32"] = "bfloat16"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing of the weights may be lost, so that logits can be held to each other."""
+        return self.precision == "float32"

@@ -15,14 +15,21 @@ from typing import Any
 from adapters.base_model import device, identity, libraries, require_same_base
 from adapters.disk import require_space
 from adapters.display import Display, Silent
-from adapters.errors import TooLittleData, TrainingError
+from adapters.errors import TrainingError
 from adapters.examples import LabelledAnswer, PreferencePair, read_items
 from adapters.manifest import Manifest, Run, run_stage
 from adapters.options import PreferTable, TrainTable
 from adapters.plan import Plan, plan
 from adapters.tokenised import PromptTokenizer
 from adapters.train import load_base, save_adapter
-from adapters.training import adapter_in_full_precision, arguments, begin, measured, train_with
+from adapters.training import (
+    adapter_in_full_precision,
+    arguments,
+    begin,
+    measured,
+    require_enough,
+    train_with,
+)
 
 Row = dict[str, Any]
 
@@ -76,12 +83,8 @@ def plan_preferences(
     tokenizer = PromptTokenizer(base)
     learned, too_long = _rows(tokenizer, preferences, table)
     validated, _ = _rows(tokenizer, validation, table)
-    if len(learned) < table.least_examples:
-        raise TooLittleData(
-            f"There are {len(learned)} preferences of at most {table.tokens:,} tokens to learn "
-            f"from, and {table.least_examples} are needed: collect more votes, or set method to "
-            "none in the table [adapters.prefer]."
-        )
+    advice = "collect more votes, or set method to none in the table [adapters.prefer]"
+    require_enough(len(learned), table, "preferences", advice)
     made = plan(
         base,
         table,

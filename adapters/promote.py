@@ -23,27 +23,44 @@ from bot.records.registry import Registry
 from bot.serving.versions import ModelVersion
 
 LINEAGE = ".lineage.json"
-_SHORT = 8
+_SHORT, _SHORT_STAMP = 8, 12
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be promoted: the output ``gguf`` of ``made``, which ``verified`` was held against
-    its source and ``evaluated`` compared with what serves.
+    """What may be promoted: the output ``gguf`` of ``made``, which ``verified`` held against its
+    source and ``evaluated`` compared with what serves.
 
-    ``base`` names the registered version that an unmerged adapter is for. ``history`` are the
-    manifests of all runs behind it, the dataset's first.
+    An unmerged adapter needs the output ``gguf`` of ``base``, which is verified in the same way.
+    ``history`` are the manifests of all runs behind it, the dataset's first.
     """
 
     made: Manifest
-    verified: Manifest
+    verified: Sequence[Manifest]
     evaluated: Manifest
     history: Sequence[Manifest]
-    base: str = ""
+    base: Manifest | None = None
 
     @property
     def sha256(self) -> str:
         return self.made.outputs["gguf"].sha256
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether what was evaluated is this file, with the very base that it is served with."""
+        weights, _, adapter = self.evaluated.inputs["candidate"].partition(" ")
+        if self.base is None:
+            return (weights, adapter) == (self.sha256, "")
+        is_this = adapter.endswith(f"@{self.sha256[:_SHORT_STAMP]}")
+        return is_this and weights == self.base.outputs["gguf"].sha256
+
+    @property
+    def is_verified(self) -> bool:
+        seen = set[str]()
+        for run in self.verified:
+            seen.update(run.inputs.values(), (output.sha256 for output in run.outputs.values()))
+        files = (self.made, self.base) if self.base else (self.made,)
+        return all(run.outputs["gguf"].sha256 in seen for run in files)
 
     def name(self, line: str) -> str:
         """The same file has the same name."""
@@ -102,14 +119,9 @@ def identity(version: ModelVersion | None) -> str:
 def _not_the_file(registry: Registry, candidate: Candidate) -> list[str]:
     """What was measured must be what would answer, against what answers now."""
     refusals = []
-    measured = candidate.evaluated.inputs["candidate"]
-    adapter = measured.partition("@")[2]
-    is_measured = candidate.sha256.startswith(adapter) if adapter else measured == candidate.sha256
-    if not is_measured:
+    if not candidate.is_measured:
         refusals.append("Another file was evaluated: run evaluate again.")
-    verified = candidate.verified
-    outputs = (output.sha256 for output in verified.outputs.values())
-    if candidate.sha256 not in {*verified.inputs.values(), *outputs}:
+    if not candidate.is_verified:
         refusals.append("Another file was verified: run verify again.")
     now = registry.serving().version
     is_there = now is not None and now.sha256 == candidate.sha256  # before a crash, or again
@@ -141,9 +153,21 @@ def _register(
     write_atomically(lineage, json.dumps({"version": name, "runs": runs}, indent=2) + "\n")
     note = str(candidate.evaluated.metrics.get("verdict", ""))
     measured = {each.metric: each.candidate for each in differences}
-    registry.add(kept, name=name, base=candidate.base, source=str(lineage))
+    base = _base_version(registry, candidate.base) if candidate.base else ""
+    registry.add(kept, name=name, base=base, source=str(lineage))
     registry.evaluate(name, measured, f"{note} Signed by {signed_by}." if signed_by else note)
     return lineage
+
+
+def _base_version(registry: Registry, base: Manifest) -> str:
+    """The version of this very file, registered now if need be: adapters share it."""
+    sha256 = base.outputs["gguf"].sha256
+    for version in registry.versions():
+        if version.sha256 == sha256 and version.base is None:
+            return version.name
+    name = f"base-{sha256[:_SHORT]}"
+    kept = _keep(base.output("gguf"), registry.folder / f"{name}.gguf")
+    return registry.add(kept, name=name, note="the base of adapters, untaught").name
 
 
 def _keep(source: Path, target: Path) -> Path:

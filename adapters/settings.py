@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from adapters.convert import ConvertTable
 from adapters.errors import AdaptersSettingsError
@@ -63,6 +63,9 @@ class AdaptersTable(Table):
 
     base: Path | None = None
     """The folder of the full-precision, instruction-tuned model that learns."""
+    served: Literal["merged", "adapter"] = "merged"
+    """What is promoted: one file of base and adapter together, or the adapter beside the base,
+    so that several, for instance one a channel, share what is converted and kept of it."""
     dataset: DatasetTable = DatasetTable()
     train: TrainTable = TrainTable()
     prefer: PreferTable = PreferTable()
@@ -72,6 +75,15 @@ class AdaptersTable(Table):
     verify: VerifyTable = VerifyTable()
     evaluate: EvaluateTable = EvaluateTable()
     promote: PromoteTable = PromoteTable()
+
+    @model_validator(mode="after")
+    def _something_to_serve(self) -> Self:
+        if self.served == "adapter" and self.train.method == "full":
+            raise ValueError(
+                "served is adapter, and [adapters.train] method full makes none: choose qlora or "
+                "lora, or serve it merged"
+            )
+        return self
 
 
 class AdaptersSettings(Settings):

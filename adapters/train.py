@@ -14,7 +14,6 @@ from typing import Any
 from adapters.base_model import Device, device, identity, libraries, load_full
 from adapters.disk import require_space
 from adapters.display import Display, Silent
-from adapters.errors import TooLittleData
 from adapters.examples import Example, read_items
 from adapters.files import write_atomically
 from adapters.manifest import Manifest, Run, run_stage
@@ -22,7 +21,14 @@ from adapters.options import TrainTable
 from adapters.plan import Plan, plan
 from adapters.quantized_base import load_quantized
 from adapters.tokenised import PromptTokenizer, Tokens
-from adapters.training import adapter_in_full_precision, arguments, begin, measured, train_with
+from adapters.training import (
+    adapter_in_full_precision,
+    arguments,
+    begin,
+    measured,
+    require_enough,
+    train_with,
+)
 
 
 def train(
@@ -66,12 +72,8 @@ def plan_training(
     tokenizer = PromptTokenizer(base)
     learned, too_long = _tokenised(tokenizer, examples, table.tokens)
     validated, _ = _tokenised(tokenizer, validation, table.tokens)
-    if len(learned) < table.least_examples:
-        raise TooLittleData(
-            f"There are {len(learned)} examples of at most {table.tokens:,} tokens to learn from, "
-            f"and {table.least_examples} are needed: collect more votes and corrections, or lower "
-            "least_examples in the settings."
-        )
+    advice = "collect more votes and corrections, or lower least_examples in the settings"
+    require_enough(len(learned), table, "examples", advice)
     made = plan(
         base,
         table,

@@ -21,7 +21,7 @@ from adapters.base_model import Device
 from adapters.checkpoints import newest_whole
 from adapters.curves import draw, history
 from adapters.display import Bar, Display
-from adapters.errors import Diverged, NotEnoughMemory, TrainingError
+from adapters.errors import Diverged, NotEnoughMemory, TooLittleData, TrainingError
 from adapters.files import write_atomically
 from adapters.manifest import Run
 from adapters.options import StepTable
@@ -45,6 +45,15 @@ class Outcome:
     def metrics(self, tokens_a_step: float) -> dict[str, Any]:
         """For the manifest."""
         return {**asdict(self), "tokens_per_second": tokens_a_step / self.seconds_a_step}
+
+
+def require_enough(count: int, table: StepTable, things: str, advice: str) -> None:
+    """Raise TooLittleData where fewer ``things`` than the settings want are short enough."""
+    if count < table.least_examples:
+        raise TooLittleData(
+            f"There are {count} {things} of at most {table.tokens:,} tokens to learn from, and "
+            f"{table.least_examples} are needed: {advice}."
+        )
 
 
 def begin(table: StepTable) -> None:

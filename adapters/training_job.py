@@ -9,11 +9,12 @@ from functools import partial
 
 from adapters.display import Display
 from adapters.errors import AdaptersError
-from adapters.line import STAGES, Line
+from adapters.line import Line
 from adapters.settings import AdaptersSettings
 from bot.errors import LorebotError
 from bot.jobs import Jobs
-from bot.training import APPLICATION, JOB, QUEUE, line_of
+from bot.operations.in_use import in_use
+from bot.training import APPLICATION, JOB, QUEUE, finished, line_of
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -34,9 +35,10 @@ def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
 
     jobs.register(JOB, train)
     try:
-        jobs.launch()
-        jobs.work_on(QUEUE)
-        yield jobs
+        with in_use(settings.data_dir):
+            jobs.launch()
+            jobs.work_on(QUEUE)
+            yield jobs
     finally:
         jobs.close()
 
@@ -44,11 +46,11 @@ def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
 def _train(jobs: Jobs, line: Line) -> None:
     """A line that cannot go on says why, and is over: trying again would not help it."""
     try:
-        for stage in STAGES:
-            jobs.tell(f"{line.name}: {stage}")
+        for number, stage in enumerate(line.stages, start=1):
+            jobs.tell(f"{line.name}: {stage}, stage {number} of {len(line.stages)}")
             line.display.tell(f"— {stage}")
             jobs.step(stage, partial(_run_of, line, stage))
-        jobs.tell(f"{line.name}: finished")
+        jobs.tell(finished(line.name))
     except _EXPECTED as error:
         _log.error("Training %s stopped: %s", line.name, error)
         jobs.tell(f"{line.name} stopped. {error}")

@@ -44,19 +44,18 @@ class VerifyTable(Table):
 
 def verify(
     table: VerifyTable,
-    merged: Manifest,
+    model: Path,
     converted: Manifest,
     quantized: Manifest,
     folder: Path,
     *,
     texts: Sequence[str] = (),
 ) -> Manifest:
-    """Hold the converted and the quantized file against the merged model.
+    """Hold the converted and the quantized file against the model in the folder ``model``.
 
     ``texts`` are added to those built in, for instance validation examples. The metrics hold a
     Fidelity a file. Raises VerificationFailed with everything that differs.
     """
-    model = merged.output("model")
     precision = str(converted.settings["precision"])
     files = {
         precision: converted.output("gguf"),
@@ -111,21 +110,25 @@ def source_scores(model: Any, tokens: Sequence[int]) -> Scores:
     return scores
 
 
-def load_reference(source: Path) -> Any:
-    """The model in float32 on the processor. Raises NotEnoughMemory before it would not fit."""
+def load_reference(source: Path, *, exact: bool = False) -> Any:
+    """The model in float32 on the processor, ``exact`` in float64.
+
+    Raises NotEnoughMemory before it would not fit.
+    """
     import torch
 
-    is_float32 = check_base(source).get("dtype") == "float32"
+    dtype = torch.float64 if exact else torch.float32
+    kept = 4 if check_base(source).get("dtype") == "float32" else 2
     weights = sum(path.stat().st_size for path in source.glob("*.safetensors"))
-    needed = weights if is_float32 else 2 * weights
+    needed = weights * dtype.itemsize // kept
     there = memory_there(Device("cpu", bfloat16=False))
     if needed > there:
         raise NotEnoughMemory(
             f"Comparing with {source} needs {gigabytes(needed)} of memory for its weights in "
-            f"float32; {gigabytes(there)} are free: close other programs, or verify on a larger "
-            "machine."
+            f"{'float64' if exact else 'float32'}; {gigabytes(there)} are free: close other "
+            "programs, or verify on a larger machine."
         )
-    return load_full(source, dtype=torch.float32, device="cpu").eval()
+    return load_full(source, dtype=dtype, device="cpu").eval()
 
 
 def stretches(

@@ -19,13 +19,13 @@ from pydantic import Field
 from sqlalchemy import select
 
 from bot.domain import Thumb
+from bot.records.audit import BOT
 from bot.records.database import Database
 from bot.records.registry import Registry
 from bot.records.tables import AnswerRow, VoteRow
 from bot.serving.versions import Canary, Change, ModelVersion
 from indexer.settings import Table
 
-_WHO = "lorebot"
 _SHORT_HASH = 12
 
 
@@ -107,9 +107,9 @@ def watch_canary(database: Database, registry: Registry, table: CanaryTable) -> 
     worse = probability_lower(ours, theirs)
     decision = decide(table, ours, worse)
     if decision is Decision.ROLLED_BACK:
-        registry.end_canary(_WHO)
+        registry.end_canary(BOT)
     elif decision is Decision.PROMOTED:
-        registry.activate(now.canary.version.name, _WHO)
+        registry.activate(now.canary.version.name, BOT)
     serving = now.version.name if now.version else ""
     return Watched(decision, now.canary.version.name, serving, ours, theirs, worse)
 
@@ -155,7 +155,7 @@ def _thumbs(database: Database, version: ModelVersion | None, since: datetime) -
         by_version = AnswerRow.model.endswith(f"@{weights[:_SHORT_HASH]}")
     else:
         adapter, by_version = "", AnswerRow.model == ""
-    with database.session() as session:
+    with database.reading() as session:
         votes = session.execute(
             select(VoteRow.answer_id, VoteRow.thumb)
             .join(AnswerRow, AnswerRow.id == VoteRow.answer_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def a_candidate(
     serving: str = "",
     evaluated: str = "",
     verified: str = "",
-    base: str = "",
+    base: Path | None = None,
 ) -> Candidate:
     """``serving`` is the identity of what it was compared with; ``evaluated`` and ``verified``
-    those of other files than the candidate's, where one of them shall be another.
+    those of other files than the candidate's, where one of them shall be another. With the file
+    ``base`` it is an adapter for that.
     """
 
     def dataset(run: Run) -> None:
@@ -60,21 +62,28 @@ def a_candidate(
         write_comparison(run.outputs["comparison"], differences or [measured()])
         run.metrics["verdict"] = "The candidate is better."
 
+    def keep_base(run: Run) -> None:
+        run.outputs["gguf"] = run.folder / "base.gguf"
+        shutil.copyfile(base or "", run.outputs["gguf"])
+
     data = run_stage("dataset", folder / "dataset", settings={}, inputs={}, work=dataset)
     made = run_stage("quantize", folder / "quantize", settings={}, inputs={"of": file}, work=make)
     sha256 = made.outputs["gguf"].sha256
+    whole = base and run_stage("base", folder / "base", settings={}, inputs={}, work=keep_base)
+    beside = whole.outputs["gguf"].sha256 if whole else ""
+    measured_as = f"{beside} candidate@{sha256[:12]}" if whole else sha256
     checked = run_stage(
         "verify",
         folder / "verify",
         settings={},
-        inputs={"Q8_0": verified or sha256},
+        inputs={"Q8_0": verified or sha256, "base": beside},
         work=lambda run: None,
     )
     compared = run_stage(
         "evaluate",
         folder / "evaluate",
         settings={},
-        inputs={"candidate": evaluated or sha256, "serving": serving, "of": file},
+        inputs={"candidate": evaluated or measured_as, "serving": serving, "of": file},
         work=evaluate,
     )
-    return Candidate(made, checked, compared, (data, made, checked, compared), base)
+    return Candidate(made, [checked], compared, (data, made, checked, compared), whole or None)

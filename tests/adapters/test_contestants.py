@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters import contestants
 from adapters.contestants import Streamed, own_words, stream
 from bot.answering.languages import ENGLISH, language_named
 from bot.domain import Answer, Ending, Question, Versions
@@ -35,15 +36,20 @@ def test_a_model_that_fails_has_said_nothing() -> None:
     assert said == Streamed("", said.seconds, None, failed=True)
 
 
-def test_speed_is_counted_in_tokens_of_the_model(tiny_model: Path) -> None:
+@pytest.mark.parametrize(("least", "is_told"), [(1e-9, True), (3600.0, False)])
+def test_speed_is_counted_in_tokens_of_the_model_where_it_took_long_enough(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, least: float, is_told: bool
+) -> None:
+    monkeypatch.setattr(contestants, "LEAST_SECONDS", least)
     engine = LlamaEngine.load(tiny_model, context_tokens=512, slots=1, threads=1)
     try:
         said = stream(engine, [Message("user", distinct_text(20))], 64, 60.0)
     finally:
         engine.close()
     assert said.text == distinct_text(20)
-    assert said.tokens_per_second is not None
-    assert said.tokens_per_second * said.seconds > 15
+    assert (said.tokens_per_second is not None) == is_told
+    if said.tokens_per_second is not None:
+        assert said.tokens_per_second * said.seconds > 15
 
 
 def test_time_that_is_over_is_a_failure() -> None:

@@ -12,7 +12,6 @@ from adapters import disk
 from adapters.convert import ConvertTable, convert, convert_model
 from adapters.converter import Converter
 from adapters.errors import ConversionError, DiskFull
-from adapters.manifest import Manifest, Run, run_stage
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -29,22 +28,14 @@ def model(tiny_base: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_base, tmp_path / "model"))
 
 
-def merged(model: Path, folder: Path) -> Manifest:
-    def work(run: Run) -> None:
-        run.outputs["model"] = Path(shutil.copytree(model, run.folder / "model"))
-
-    return run_stage("merge", folder, settings={}, inputs={"base": model}, work=work)
-
-
 def test_the_stage_converts_once(
     tiny_base: Path, converter: Converter, tmp_path: Path, cache_dir: Path
 ) -> None:
-    source = merged(tiny_base, tmp_path / "merge")
     table = ConvertTable(precision="bf16")
-    first = convert(table, source, tmp_path / "convert", cache_dir=cache_dir)
+    first = convert(table, tiny_base, tmp_path / "convert", cache_dir=cache_dir)
     assert first.output("gguf").read_bytes()[:4] == b"GGUF"
     assert first.metrics["bytes"] == first.output("gguf").stat().st_size
-    assert convert(table, source, tmp_path / "convert", cache_dir=cache_dir).run == first.run
+    assert convert(table, tiny_base, tmp_path / "convert", cache_dir=cache_dir).run == first.run
 
 
 def test_an_unknown_pre_tokenizer_is_refused(

@@ -12,28 +12,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from adapters.converter import Converter
 from adapters.display import Silent
 from adapters.errors import PromotionRefused
-from adapters.evaluate import EvaluateTable
-from adapters.line import STAGES, Line
+from adapters.line import Line
 from adapters.manifest import MANIFEST, Manifest, Status, load
-from adapters.options import MergeTable, PreferTable, TrainTable
-from adapters.settings import AdaptersSettings, AdaptersTable
+from adapters.settings import AdaptersSettings
 from bot.jobs import Jobs
-from bot.records.database import Database
-from bot.settings import ModelTable
 from bot.training import start_training, training_progress
-from indexer.settings import FilesSource, IndexTable
-from tests.adapters.team import OPEN, PAGES, Team
+from tests.adapters.short_line import short_line
+
+__all__ = ["short_line"]
 
 ROOT = Path(__file__).parents[2]
-LONG = tuple(stage for stage in STAGES if stage not in ("prefer", "promote"))
+LONG = ("dataset", "train", "merge", "convert", "quantize", "verify", "evaluate")
 KILLED = LONG if os.environ.get("LOREBOT_TEST_EVERY_KILL") else ("train", "quantize")
 DETERMINISTIC = ("dataset", "train", "merge", "convert", "quantize")
 PATIENCE = 300.0
@@ -44,52 +40,11 @@ import sys, time
 from pathlib import Path
 from adapters.display import Silent
 from adapters.training_job import working
-from tests.adapters.test_line_crash import settings_in
+from tests.adapters.short_line import settings_in
 
 with working(settings_in(*map(Path, sys.argv[1:])), Silent()):
     time.sleep(3600)
 """
-
-
-def settings_in(folder: Path, base: Path, cache_dir: Path) -> AdaptersSettings:
-    """A line that is done in seconds; with so few questions, the gate refuses what it makes."""
-    small = TrainTable(
-        method="qlora", batch=4, at_once=4, epochs=1, learning_rate=3e-3, rank=4,
-        least_examples=4, threads=1,
-    )  # fmt: skip
-    return AdaptersSettings(
-        data_dir=folder / "data",
-        cache_dir=cache_dir,
-        sources=(FilesSource(name="handbook", path=folder / "handbook", audience=("public",)),),
-        index=IndexTable(threads=1),
-        model=ModelTable(threads=1, answer_tokens=16, context_tokens=1024),
-        adapters=AdaptersTable(
-            base=base,
-            dataset=OPEN,
-            train=small,
-            prefer=PreferTable(method="none"),
-            merge=MergeTable(precision="float32"),
-            evaluate=EvaluateTable(least_questions=1),
-        ),
-    )
-
-
-@pytest.fixture
-def settings(
-    tmp_path: Path, tiny_base: Path, cache_dir: Path, converter: Converter
-) -> AdaptersSettings:
-    """With records of a team that was content with every answer."""
-    handbook = tmp_path / "handbook"
-    handbook.mkdir()
-    for topic, text in PAGES.items():
-        (handbook / f"{topic}.md").write_text(f"# {topic.capitalize()}\n\n{text}\n")
-    settings = settings_in(tmp_path, tiny_base, cache_dir)
-    settings.data_dir.mkdir()
-    with closing(Database(settings.records_url)) as database:
-        team = Team(database)
-        for topic in PAGES:
-            team.thanked(topic)
-    return settings
 
 
 @contextmanager
@@ -117,7 +72,8 @@ def await_running(stage: Path) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_killed_line_goes_on_and_ends_with_the_same_hashes(settings: AdaptersSettings) -> None:
+def test_killed_line_goes_on_and_ends_with_the_same_hashes(short_line: AdaptersSettings) -> None:
+    settings = short_line
     straight = Line(settings, "straight", Silent())
     with pytest.raises(PromotionRefused, match="held-out questions"):
         straight.run(by="ana")

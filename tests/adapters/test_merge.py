@@ -69,7 +69,7 @@ def test_merged_logits_are_those_of_base_and_adapter(
         found = AutoModelForCausalLM.from_pretrained(merged.output("model"))(tokens).logits
     assert (found - together).abs().max() <= LARGEST_DIFFERENCE
     assert (found - alone).abs().max() > 1000 * LARGEST_DIFFERENCE
-    assert 0 < merged.metrics["largest_difference"] <= LARGEST_DIFFERENCE
+    assert 0 < merged.metrics["largest_difference"] <= LARGEST_DIFFERENCE / 10
 
 
 def test_bfloat16_is_half_as_large_and_close(

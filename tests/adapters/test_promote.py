@@ -91,14 +91,43 @@ def test_canary_answers_a_share_first(registry: Registry, old: str, tmp_path: Pa
 def test_unmerged_adapter_is_promoted_beside_its_base(
     registry: Registry, old: str, tmp_path: Path
 ) -> None:
-    candidate = a_candidate(tmp_path / "first", serving=old, base="old")
-    stamp = f"default-{candidate.sha256[:8]}@{candidate.sha256[:12]}"
-    candidate = a_candidate(tmp_path / "line", serving=old, base="old", evaluated=f"{old} {stamp}")
+    base = registry.version("old").path
+    candidate = a_candidate(tmp_path / "line", serving=old, base=base)
     promoted(registry, candidate, tmp_path)
     version = registry.serving().version
     assert version is not None
     assert version.base == registry.version("old")
-    assert version.stamp == stamp
+    assert version.stamp == f"default-{candidate.sha256[:8]}@{candidate.sha256[:12]}"
+
+
+def test_base_that_nobody_has_registered_is_registered_once_for_all_adapters(
+    registry: Registry, old: str, tmp_path: Path
+) -> None:
+    base = write_gguf(tmp_path / "untaught.gguf")
+    in_channel = PromoteTable(canary_share=0, canary_channels=("C1",))
+    for line in ("one", "other"):
+        candidate = a_candidate(tmp_path / line, file=line, serving=old, base=base)
+        promoted(registry, candidate, tmp_path / line, in_channel)
+    bases = [version.base for version in registry.versions() if version.base]
+    assert len(bases) == 2
+    assert bases[0] == bases[1]
+    assert bases[0].path.parent == registry.folder
+    assert bases[0].path.read_bytes() == base.read_bytes()
+    canary = registry.serving().canary
+    assert canary is not None
+    assert (canary.version.base, canary.channels) == (bases[0], ("C1",))
+
+
+def test_adapter_measured_beside_another_base_is_refused(
+    registry: Registry, old: str, tmp_path: Path
+) -> None:
+    base = write_gguf(tmp_path / "untaught.gguf")
+    first = a_candidate(tmp_path / "first", serving=old, base=base)
+    other = f"{'0' * 64} candidate@{first.sha256[:12]}"
+    candidate = a_candidate(tmp_path / "line", serving=old, base=base, evaluated=other)
+    with pytest.raises(PromotionRefused, match="Another file was evaluated"):
+        promoted(registry, candidate, tmp_path)
+    assert [version.name for version in registry.versions()] == ["old"]
 
 
 @pytest.mark.parametrize(

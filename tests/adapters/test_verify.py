@@ -40,7 +40,7 @@ def test_faithful_files_pass_and_are_measured(
 ) -> None:
     manifest = verify(
         VerifyTable(),
-        stage("merge", tmp_path, "model", tiny_base),
+        tiny_base,
         stage("convert", tmp_path, "gguf", tiny_gguf, precision="f16"),
         stage("quantize", tmp_path, "gguf", tiny_quantized, quantization="Q4_K_M"),
         tmp_path / "verify",

@@ -9,24 +9,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pytest
 
 import bot.prompts
-from tests.services.tiny_model import (
-    CHAT_TEMPLATE,
-    CONTEXT_TOKENS,
-    END_OF_TEXT,
-    TURN_END,
-    TURN_START,
-    train_tokenizer,
-)
+from adapters.base_model import libraries
+from adapters.small_base import small_tokenizer, write_small_base
+from tests.services.tiny_model import CONTEXT_TOKENS
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-VERSION = "tiny-base-1"
+VERSION = "tiny-base-2"
 WIDTH, FEED_FORWARD, LAYERS = 256, 512, 2
 VOCABULARY = 4096
 _HEADS, _SHARED_HEADS = 4, 2
@@ -57,50 +49,20 @@ def write_tiny_base(
     width: int = WIDTH,
 ) -> None:
     """Write ``config.json``, ``model.safetensors``, the tokenizer and its template to ``path``."""
-    import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig, Qwen2Config
+    with libraries():
+        from transformers import LlamaConfig, Qwen2Config
 
-    tokenizer = _tokenizer()
-    config = {"qwen2": Qwen2Config, "llama": LlamaConfig}[architecture](
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=FEED_FORWARD,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=_HEADS,
-        num_key_value_heads=_SHARED_HEADS,
-        max_position_embeddings=CONTEXT_TOKENS,
-        tie_word_embeddings=tied,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.05,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
-    model.save_pretrained(path)
-    tokenizer.save_pretrained(path)
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    """In the manner of the Parrot's, but it knows the words of the prompts and the handbook."""
-    from tokenizers import decoders
-    from transformers import PreTrainedTokenizerFast
-
-    parrot = train_tokenizer()
-    parrot.decoder = decoders.ByteLevel()
-    pages = [_PROMPTS, *sorted(_HANDBOOK.rglob("*.md"))]
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=parrot,
-        eos_token=TURN_END,
-        pad_token=END_OF_TEXT,
-        additional_special_tokens=[TURN_START, TURN_END],
-        model_max_length=CONTEXT_TOKENS,
-    ).train_new_from_iterator(
-        (page.read_text(encoding="utf-8") for page in pages), VOCABULARY, show_progress=False
-    )
-    tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
+        config = {"qwen2": Qwen2Config, "llama": LlamaConfig}[architecture](
+            hidden_size=width,
+            intermediate_size=FEED_FORWARD,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=_HEADS,
+            num_key_value_heads=_SHARED_HEADS,
+            max_position_embeddings=CONTEXT_TOKENS,
+            tie_word_embeddings=tied,
+            initializer_range=0.05,
+        )
+        pages = [_PROMPTS, *sorted(_HANDBOOK.rglob("*.md"))]
+        texts = (page.read_text(encoding="utf-8") for page in pages)
+        tokenizer = small_tokenizer(texts, vocabulary=VOCABULARY, context_tokens=CONTEXT_TOKENS)
+        write_small_base(path, config, tokenizer, seed=_SEED)
