@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from bot.errors import LorebotError
 from bot.settings import Settings, SlackTable
+from bot.slack.manifest import manifest
 from bot.workspace import Workspace, WorkspaceError
 from indexer.settings import FilesSource
 
@@ -19,7 +20,7 @@ _ANSWER_SECONDS = 120
 
 def demo_workspace(port: int) -> Workspace:
     """A workspace that also shows the handbook's pages; not started."""
-    return Workspace(port=port, documents=SAMPLE)
+    return Workspace(port=port, documents=SAMPLE, manifest=manifest())
 
 
 def demo_settings(settings: Settings, workspace: Workspace | None = None) -> Settings:

@@ -65,8 +65,13 @@ class Asked:
     @property
     def ts(self) -> str:
         """The timestamp of the message that asks; empty where no message does."""
-        last = self.id.rpartition(":")[2]
-        return last if last.replace(".", "", 1).isdigit() else ""
+        return timestamp_of(self.id)
+
+
+def timestamp_of(question_id: str) -> str:
+    """The timestamp of the message that asks; empty where no message does."""
+    last = question_id.rpartition(":")[2]
+    return last if last.replace(".", "", 1).isdigit() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ class Question:
 
     ``audience`` is what the READERS of the answer hold, which in a channel is less than what the
     asker may see. ``history`` are the earlier turns of the thread, oldest first. ``language`` is
-    the ISO 639-1 code of the language to answer in, empty for that of the question.
+    the ISO 639-1 code of the language to answer in, empty for that of the question. ``persona``
+    says in which role or tone; it changes no rule. ``sources`` are the names of those that may be
+    searched, all where empty.
     """
 
     id: str
@@ -86,6 +93,8 @@ class Question:
     thread: str = ""
     history: tuple[Message, ...] = ()
     language: str = ""
+    persona: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class Route(StrEnum):

@@ -2,18 +2,26 @@
 
 DBOS keeps every job and the result of each of its steps in a database. A job's key makes it
 unique: starting it again, while it runs or years later, does nothing. After a crash the next
-start of the same installation resumes each unfinished job behind its last finished step, so a
-step must bear being repeated, and what one step returns must be small and free of private text.
+start of the same installation resumes each unfinished job behind its last finished step; on
+Postgres another process does so, see bot/adoption.py. A step must bear being repeated, and what
+one step returns must be small and free of private text.
 """
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID
+
+from bot.adoption import adoption
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -23,6 +31,27 @@ Parameters = ParamSpec("Parameters")
 _VERSION = "1"
 _BOT = "lorebot"
 _PROGRESS = "progress"
+_POLLING_SECONDS = 0.2
+
+
+class State(StrEnum):
+    """How far a job is. One whose process died is running: its next start goes on with it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+_STATES = {
+    "DELAYED": State.WAITING,
+    "ENQUEUED": State.WAITING,
+    "PENDING": State.RUNNING,
+    "SUCCESS": State.DONE,
+}
+_UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_ENDED_AT_ONCE = 200
 
 
 class Jobs:
@@ -40,9 +69,9 @@ class Jobs:
     ) -> None:
         """What an ``application`` begins or is given in a queue, its processes alone work on.
 
-        ``replica`` is this process's own name among those that share the database: unfinished
-        work is resumed by the process of the name that began it. What ``carry`` returns where a
-        job is started, ``restore`` brings back around the job, wherever and whenever it runs.
+        ``replica`` is this process's own name among those that share the database: its unfinished
+        work is its own as long as it lives. What ``carry`` returns where a job is started,
+        ``restore`` brings back around the job, wherever and whenever it runs.
         """
         config: DBOSConfig = {
             "name": application,
@@ -51,13 +80,27 @@ class Jobs:
             "executor_id": replica,
             "log_level": "WARNING",
             "max_executor_threads": threads,
+            "notification_listener_polling_interval_sec": _POLLING_SECONDS,
             "enable_otlp": False,
         }
         DBOS(config=config)
+        owners = partial(_owners, application)
+        self._adoption = adoption(database_url, application, replica, owners, _adopt, self._resume)
+        self._replica = replica
+        self._launched = False
         self._carry = carry
         self._restore = restore
         self._functions: dict[str, Callable[[str, str], None]] = {}
         self._schedules: list[ScheduleInput] = []
+        self._at_launch: list[Callable[[], None]] = []
+        self.is_closed = False
+        """From the beginning of ``close``: jobs still end then, but none begins."""
+
+    def at_launch(self, function: Callable[[], None]) -> None:
+        """Call ``function()`` once jobs may be started, and on Postgres every few seconds after
+        that, for what others leave behind; before ``launch``.
+        """
+        self._at_launch.append(function)
 
     def register(self, name: str, function: Callable[[str], None]) -> None:
         """Make ``function(key)`` a kind of job; before ``launch``."""
@@ -82,8 +125,11 @@ class Jobs:
 
     def launch(self) -> None:
         """Open the database and resume what a crash left unfinished."""
+        self._adoption.start()
         DBOS.launch()
+        self._launched = True
         DBOS.apply_schedules(self._schedules)
+        self._resume()
 
     def start(self, name: str, key: str) -> None:
         """Begin a job in the background; of one key and name there is only ever one."""
@@ -95,10 +141,11 @@ class Jobs:
         DBOS.register_queue(queue, global_concurrency=1)
 
     @staticmethod
-    def enqueue(application: str, queue: str, name: str, key: str) -> None:
+    def enqueue(application: str, queue: str, name: str, key: str, carried: str = "") -> None:
         """Leave a job to a process of another application, also one that is not running now.
 
-        As with ``start``, of one key and name there is only ever one.
+        As with ``start``, of one key and name there is only ever one. ``carried`` is what that
+        process's ``restore`` brings back around the job.
         """
         DBOS.enqueue_workflow_with_options(
             {
@@ -109,6 +156,7 @@ class Jobs:
                 "app_version": _version_of(application),
             },
             key,
+            carried,
         )
 
     @staticmethod
@@ -120,6 +168,49 @@ class Jobs:
     def told(name: str, key: str) -> str:
         """What a job has said last, also one of another application; "" before it began."""
         return DBOS.get_event(f"{name}:{key}", _PROGRESS, timeout_seconds=0) or ""
+
+    @staticmethod
+    def state(name: str, key: str) -> State | None:
+        """How far a job is, also one of another application; None where there is none."""
+        found = DBOS.list_workflows(
+            workflow_ids=[f"{name}:{key}"], load_input=False, load_output=False
+        )
+        return _STATES.get(found[0].status, State.FAILED) if found else None
+
+    @staticmethod
+    def pending() -> dict[str, int]:
+        """How many jobs wait or run, by their kind, also of other applications."""
+        found = DBOS.list_workflows(status=_UNFINISHED, load_input=False, load_output=False)
+        return Counter(one.name for one in found)
+
+    @staticmethod
+    def unfinished(name: str, prefix: str) -> list[str]:
+        """Keys that begin with ``prefix``, of jobs that wait or run, also of other applications;
+        the oldest first.
+        """
+        found = DBOS.list_workflows(
+            workflow_id_prefix=f"{name}:{prefix}",
+            status=_UNFINISHED,
+            load_input=False,
+            load_output=False,
+        )
+        keys = (one.workflow_id.removeprefix(f"{name}:") for one in found)
+        return [key for key in keys if key.startswith(prefix)]  # in SQL, _ is any letter
+
+    @staticmethod
+    def forget_ended(before: datetime) -> int:
+        """Delete what jobs of all applications that ended before then have left; how many."""
+        gone = 0
+        while ended := DBOS.list_workflows(
+            status=_ENDED,
+            completed_before=before.isoformat(),
+            limit=_ENDED_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        ):
+            DBOS.delete_workflows([one.workflow_id for one in ended])
+            gone += len(ended)
+        return gone
 
     @staticmethod
     def step(
@@ -147,8 +238,52 @@ class Jobs:
         )
 
     def close(self, timeout_seconds: int = 10) -> None:
-        """Wait for running jobs up to the timeout; the rest resumes at the next start."""
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=timeout_seconds)
+        """Wait for running jobs up to the timeout; the rest resumes at the next start.
+
+        DBOS could wait itself, but looks once a second, also where nothing runs.
+        """
+        self.is_closed = True
+        if self._launched:
+            # In a thread, because DBOS asks a database that is away again and again.
+            idle = Thread(target=self._wait, args=(timeout_seconds,), daemon=True)
+            idle.start()
+            idle.join(timeout_seconds)
+        DBOS.destroy(destroy_registry=True)
+        self._adoption.close()
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._runs_any():
+            time.sleep(_POLLING_SECONDS / 4)
+
+    def _resume(self) -> None:
+        for function in self._at_launch:
+            function()
+
+    def _runs_any(self) -> bool:
+        found = DBOS.list_workflows(
+            status="PENDING",
+            executor_id=self._replica,
+            limit=1,
+            load_input=False,
+            load_output=False,
+        )
+        return bool(found)
+
+
+def _owners(application: str) -> set[str]:
+    """The processes that have begun jobs of this application and not ended them."""
+    found = DBOS.list_workflows(
+        status="PENDING", app_version=_version_of(application), load_input=False, load_output=False
+    )
+    return {one.executor_id for one in found if one.executor_id}
+
+
+def _adopt(owner: str) -> None:
+    """Back into their queues. Unlike ``resume_workflows`` this counts the attempts, so that a job
+    which kills whoever runs it does not go round for ever.
+    """
+    DBOS._recover_pending_workflows([owner])
 
 
 def _version_of(application: str) -> str:

@@ -13,9 +13,10 @@ from bot.domain import Question
 from bot.serving.model import Message
 from indexer.documents import Passage
 
-VERSION = "2026-11-20.3"
+VERSION = "2026-11-20.4"
 NOTHING_FOUND = "NOTHING FOUND"
 YES, NO = "Yes", "No"
+PERSONA_CHARACTERS = 300
 
 _TAG = re.compile(r"<(?=/?passage)", re.IGNORECASE)
 
@@ -62,10 +63,12 @@ def answer_messages(
     """The prompt that an answer follows.
 
     ``relevant`` are the numbers of the passages that it may rest on, all if empty; ``conflicts``
-    are pairs of passages that give different answers; ``language`` is its English name.
+    are pairs of passages that give different answers; ``language`` is its English name. The
+    question's persona stands before the rules, which have the last word.
     """
     numbers = relevant or range(1, len(passages) + 1)
     lines = [
+        *([_tone(question.persona)] if question.persona else []),
         f"Answer now{f' in {language}' if language else ''}, "
         f"from {_named(numbers)} only: {question.text}",
         *(
@@ -104,6 +107,16 @@ def condense_messages(question: Question) -> list[Message]:
 def hypothesis_messages(question: str) -> list[Message]:
     """The prompt that a hypothetical passage follows (HyDE, Gao et al. 2022)."""
     return [Message("system", _HYPOTHESIS), Message("user", question)]
+
+
+def _tone(persona: str) -> str:
+    """What an admin wishes, between tags that it cannot close."""
+    wish = " ".join(persona.split())[:PERSONA_CHARACTERS].replace("<", "&lt;")
+    return (
+        f"<tone>{wish}</tone>\n"
+        "The tone is how the answer should sound. It changes nothing else: not what the answer "
+        "says, nor what it rests on, nor any rule."
+    )
 
 
 def _named(numbers: Sequence[int]) -> str:

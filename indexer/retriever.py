@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index_instrumentation import get_dispatcher
 
 from indexer.documents import Audience, Passage
 from indexer.embedding import LlamaCppEmbedding
@@ -26,6 +27,7 @@ from indexer.reranking import Reranker
 from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
 
 _SLIGHT = Freshness()
+_dispatcher = get_dispatcher(__name__)
 
 
 class AudienceRetriever(BaseRetriever):
@@ -33,6 +35,7 @@ class AudienceRetriever(BaseRetriever):
 
     ``audience`` cannot be left out or changed later. ``candidates`` is what each leg of the search
     contributes and the most that is reranked; ``limit`` is how many passages are returned.
+    ``sources`` narrows the search to documents of these sources; empty means all.
     Raises EmbedderError, RerankerError and StoreError.
     """
 
@@ -48,6 +51,7 @@ class AudienceRetriever(BaseRetriever):
         freshness: Freshness = _SLIGHT,
         merge_neighbours: bool = True,
         reranker: Reranker | None = None,
+        sources: Iterable[str] = (),
     ) -> None:
         super().__init__()
         self._store = store
@@ -59,6 +63,7 @@ class AudienceRetriever(BaseRetriever):
         self._freshness = freshness
         self._merge_neighbours = merge_neighbours
         self._reranker = reranker
+        self._sources = frozenset(sources)
 
     def passages(self, query: str, vector: Vectors | None = None) -> list[Passage]:
         """The best passages, best first.
@@ -68,6 +73,7 @@ class AudienceRetriever(BaseRetriever):
         """
         return [passage for passage, _ in self.explained(query, vector)]
 
+    @_dispatcher.span
     def explained(
         self, query: str, vector: Vectors | None = None
     ) -> list[tuple[Passage, Explanation]]:
@@ -84,7 +90,7 @@ class AudienceRetriever(BaseRetriever):
 
     def frequencies(self, words: Sequence[str]) -> Frequencies:
         """How rare words are among the chunks this reader may see."""
-        return self._store.frequencies(words, self._audience)
+        return self._store.frequencies(words, self._audience, self._sources)
 
     def _search(self, query: str, vector: Vectors | None) -> list[Candidate]:
         """All that either leg found."""
@@ -97,6 +103,7 @@ class AudienceRetriever(BaseRetriever):
             limit=2 * self._candidates,
             candidates=self._candidates,
             dense_weight=self._dense_weight,
+            sources=self._sources,
         )
         # The store has filtered already; a store that errs must not be able to leak.
         found = [one for one in self._store.search(request) if self._may_see(one)]

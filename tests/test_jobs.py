@@ -63,6 +63,25 @@ def test_jobs_of_different_keys_run_side_by_side(jobs: Jobs) -> None:
     assert second.wait(10)
 
 
+def test_jobs_that_are_not_done_are_counted_by_kind(jobs: Jobs) -> None:
+    begun, release = Event(), Event()
+
+    def work(_key: str) -> None:
+        begun.set()
+        assert release.wait(10)
+
+    jobs.register("work", work)
+    jobs.launch()
+    assert jobs.pending() == {}
+    jobs.start("work", "a")
+    jobs.start("work", "b")
+    assert begun.wait(10)
+    assert jobs.pending() == {"work": 2}
+    release.set()
+    while jobs.pending():
+        time.sleep(0.05)
+
+
 def test_a_step_that_failed_for_the_moment_is_tried_again(jobs: Jobs) -> None:
     attempts: list[int] = []
     done = Event()
@@ -175,3 +194,12 @@ def test_a_job_is_surrounded_by_what_was_carried_from_its_start(url: str) -> Non
     assert done.wait(10)
     jobs.close()
     assert seen == ["T1"]
+
+
+def test_what_is_to_happen_at_launch_may_start_jobs(jobs: Jobs) -> None:
+    done = Event()
+    jobs.register("work", lambda _key: done.set())
+    jobs.at_launch(lambda: jobs.start("work", "a"))
+    assert not jobs.is_closed
+    jobs.launch()
+    assert done.wait(10)

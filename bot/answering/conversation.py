@@ -60,22 +60,29 @@ class Conversation:
         conflicts: Sequence[tuple[int, int]] = (),
         language: str = "",
     ) -> Iterator[str]:
-        """The answer from the relevant passages, piece by piece."""
-        self._prompt = prompts.answer_messages(
-            self._question,
-            self.passages,
-            relevant=relevant,
-            conflicts=conflicts,
-            language=language,
-        )
+        """The answer from the relevant passages, piece by piece.
+
+        Whatever persona it is written in, it is judged without: who decides never reads that.
+        """
+
+        def prompt(question: Question) -> list[Message]:
+            return prompts.answer_messages(
+                question,
+                self.passages,
+                relevant=relevant,
+                conflicts=conflicts,
+                language=language,
+            )
+
+        self._prompt = prompt(replace(self._question, persona=""))
         sampling = Sampling(max_tokens=self._answer_tokens)
-        return self._model.stream(self._prompt, sampling, self._cancellation)
+        return self._model.stream(prompt(self._question), sampling, self._cancellation)
 
     def support(self, so_far: str, numbers: Sequence[int]) -> float:
         """How probably passages ``numbers`` state all of the last sentence of ``so_far``.
 
-        ``so_far`` is the beginning of the answer as it was streamed: then only the probe itself
-        is computed, also while the answer goes on.
+        ``so_far`` is the beginning of the answer as it was streamed: then, unless there is a
+        persona, only the probe itself is computed, also while the answer goes on.
         """
         return self._reflect(so_far, prompts.supported(numbers))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from bot.answering.cite import Numbering, marks, with_marks
@@ -51,12 +52,14 @@ def generate(
     language: Language,
     thresholds: Thresholds,
     show: Callable[[str], None],
+    checking: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Draft:
     """Stream an answer, keep each sentence that its own citations support, and show it.
 
     ``show`` is called with the whole supported text so far, so that nobody reads a sentence that
-    is withdrawn later. Passages that are not ``relevant`` support nothing. Raises ModelError,
-    except Cancelled: then the draft holds what was supported until then.
+    is withdrawn later. Passages that are not ``relevant`` support nothing. Each sentence is judged
+    within ``checking()``. Raises ModelError, except Cancelled: then the draft holds what was
+    supported until then.
     """
     draft = Draft()
     checker = _Checker(conversation, relevant, language, thresholds)
@@ -65,7 +68,8 @@ def generate(
             if NOTHING_FOUND.lower() in sentence.text.lower():
                 draft.refused = not draft.kept
                 return draft
-            cited, probability = checker.support(sentence)
+            with checking():
+                cited, probability = checker.support(sentence)
             draft.reflections.append(Reflection("supported", sentence.claim, probability))
             if cited and probability >= thresholds.supported:
                 numbers = sorted(

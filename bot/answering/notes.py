@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bot.domain import Reflection
+from bot.telemetry.spans import span
 
 
 @dataclass(slots=True)
@@ -24,7 +25,8 @@ class Notes:
     def measure(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         try:
-            yield
+            with span(stage):
+                yield
         finally:
             spent = time.perf_counter() - start
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + spent, 4)

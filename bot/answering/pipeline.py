@@ -21,6 +21,7 @@ from bot.domain import Answer, Question, Route, Stage, Versions, distinct_docume
 from bot.errors import Cancelled, DeadlineExceeded, ModelError
 from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
+from bot.telemetry.counted import MODEL_FAILURES
 from indexer.documents import Document, Passage
 from indexer.library import Library
 
@@ -109,6 +110,7 @@ class Pipeline:
                     if isinstance(error, Cancelled) and not isinstance(error, DeadlineExceeded):
                         raise
                     _log.warning("The language model failed; answering by quoting: %s", error)
+                    MODEL_FAILURES.add(type(error).__name__)
                     return self._answered(work, None)
             except Cancelled:
                 return self._finish(question, model, stopped(work.language), Notes())

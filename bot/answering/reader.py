@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bot.answering.conversation import Conversation
 from bot.answering.generate import Draft, generate
@@ -64,6 +65,7 @@ class Reader:
             language=self.language,
             thresholds=self.thresholds,
             show=show,
+            checking=partial(self.notes.measure, "check"),
         )
         self.notes.reflections += draft.reflections
         if draft.text and self._is_useful(reading.conversation, draft):
@@ -97,7 +99,8 @@ class Reader:
     def _is_useful(self, conversation: Conversation, draft: Draft) -> bool:
         if draft.stopped:
             return True  # there is no time left to ask
-        probability = conversation.usefulness(draft.text)
+        with self.notes.measure("check"):
+            probability = conversation.usefulness(draft.text)
         self.notes.reflect("useful", "", probability)
         return probability >= self.thresholds.useful
 

@@ -61,7 +61,7 @@ class Search:
     ) -> None:
         self._library = library
         self._embed = library.embedding.embed
-        self._retriever = library.retriever(question.audience)
+        self._retriever = library.retriever(question.audience, question.sources)
         self._judge = judge
         self._text = question.text
         self._attachments = attachments

@@ -66,7 +66,7 @@ class Answers:
             return True
 
     def asked(self, question_id: str) -> Asked:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get_one(QuestionRow, question_id)
             return Asked(
                 id=row.id,
@@ -115,12 +115,12 @@ class Answers:
 
     def find(self, question_id: str) -> str | None:
         """The id of a question's answer, if there is one."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return session.scalar(select(AnswerRow.id).where(AnswerRow.question_id == question_id))
 
     def answered_by(self, channel: str, reply_ts: str) -> str | None:
         """The id of the answer that a message holds, if it holds one."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return session.scalar(
                 select(AnswerRow.id)
                 .join(QuestionRow)
@@ -129,7 +129,7 @@ class Answers:
 
     def answer(self, answer_id: str) -> Answer | None:
         """An answer as it was given, or None where there is none of that id."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(AnswerRow, answer_id)
             return _answer(row) if row else None
 

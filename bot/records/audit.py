@@ -10,12 +10,18 @@ from sqlalchemy import select
 from bot.records.database import Database
 from bot.records.operation_tables import AuditRow
 
+BOT = "lorebot"
+"""The actor of what the bot did by itself."""
+
 _SUBJECT, _OUTCOME = 500, 128
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act of an admin. ``subject`` names things by id, and never holds what people wrote."""
+    """One act of an admin, or of the BOT itself.
+
+    ``subject`` names things by id, and never holds what people wrote.
+    """
 
     actor: str
     action: str
@@ -43,6 +49,6 @@ class Audit:
 
     def newest(self, limit: int = 20) -> list[Act]:
         """The newest acts first."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
             return [Act(row.actor, row.action, row.subject, row.outcome, row.at) for row in rows]

@@ -14,12 +14,16 @@ class ChannelSettings:
 
     ``auto_answer`` answers every question without a mention. ``owners`` are the ids of the people
     whom "ask a person" pings. ``language`` is an ISO 639-1 code; empty means the asker's own.
+    ``persona`` is the tone that a language model answers in. ``sources`` are the names of those
+    that are searched; empty means all.
     """
 
     channel: str
     auto_answer: bool = False
     owners: tuple[str, ...] = ()
     language: str = ""
+    persona: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class Channels:
@@ -28,7 +32,7 @@ class Channels:
 
     def of(self, channel: str) -> ChannelSettings:
         """A channel's settings, by its id; the defaults where nobody has set any."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(ChannelRow, channel)
             if row is None:
                 return ChannelSettings(channel)
@@ -37,6 +41,8 @@ class Channels:
                 auto_answer=row.auto_answer,
                 owners=tuple(row.owners),
                 language=row.language,
+                persona=row.persona,
+                sources=tuple(row.sources),
             )
 
     def save(self, settings: ChannelSettings) -> None:
@@ -48,6 +54,8 @@ class Channels:
                     auto_answer=settings.auto_answer,
                     owners=list(settings.owners),
                     language=settings.language,
+                    persona=settings.persona,
+                    sources=list(settings.sources),
                 )
             )
 
@@ -60,7 +68,7 @@ class People:
 
     def language(self, person: str) -> str:
         """An ISO 639-1 code, or "" for the language of each question."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(PersonRow, person)
             return row.language if row else ""
 

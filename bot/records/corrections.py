@@ -42,7 +42,7 @@ class Corrections:
 
     def of(self, answer_id: str) -> list[Correction]:
         """All corrections of an answer, oldest first."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = session.scalars(
                 select(CorrectionRow)
                 .where(CorrectionRow.answer_id == answer_id)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from alembic import command
@@ -16,6 +17,9 @@ from sqlalchemy.orm import Session
 
 from bot.errors import RecordsError
 
+_READING = "lorebot_reading"
+_MIGRATING = 5_673_902  # any number, as long as nothing else on the server locks it
+
 
 class Database:
     """The records' engine. Safe from several threads; each ``session`` is one transaction."""
@@ -23,6 +27,12 @@ class Database:
     def __init__(self, url: str) -> None:
         """Connect and migrate. Raises RecordsError where the address or the file is unusable."""
         self._engine = open_engine(url)
+        self._reader = self._engine.execution_options(**{_READING: True})
+        # SQLite lets those who wait for its write lock sleep, longer each time, and then serves
+        # whoever wakes first: here they queue up.
+        self._writing: AbstractContextManager[object] = (
+            RLock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        )
         try:
             migrate(self._engine)
         except (SQLAlchemyError, CommandError) as error:
@@ -35,18 +45,30 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A transaction: committed at the end, rolled back on any error."""
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except DBAPIError as error:
-            raise RecordsError(
-                f"The records could not be read or written: {_reason(error)} "
-                "Check the disk's free space or the database server."
-            ) from error
+        """A transaction: committed at the end, rolled back on any error. Not within another."""
+        with self._writing, _transaction(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that only reads, and waits for no writer; SQLite refuses to write in it."""
+        with _transaction(self._reader) as session:
+            yield session
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except DBAPIError as error:
+        raise RecordsError(
+            f"The records could not be read or written: {_reason(error)} "
+            "Check the disk's free space or the database server."
+        ) from error
 
 
 def open_engine(url: str) -> Engine:
@@ -62,7 +84,7 @@ def open_engine(url: str) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -73,9 +95,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA busy_timeout = 10000")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock first: a reader that turns writer late fails instead of waiting."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    """Writers take the lock first: a reader that turns writer late fails instead of waiting."""
+    reading = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reading)}")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -83,6 +107,8 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # of several that start at once, the others wait
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

@@ -43,7 +43,7 @@ class Feedback:
 
     def find(self, which: str = "") -> Judged | None:
         """One answer: by its id, its question's id or the link to its message; else the newest."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = select(AnswerRow.id, QuestionRow.asked_at, QuestionRow.is_direct).join(
                 QuestionRow
             )
@@ -72,7 +72,7 @@ class Feedback:
         )
 
     def _asked(self) -> list[tuple[str, datetime, bool]]:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = session.execute(
                 select(AnswerRow.id, QuestionRow.asked_at, QuestionRow.is_direct)
                 .join(QuestionRow)

@@ -96,7 +96,7 @@ class Installations:
 
     def of(self, team: str) -> Installed | None:
         """A workspace's installation. Raises RecordsError where no key reads its tokens."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(InstallationRow, team)
         if row is None:
             return None

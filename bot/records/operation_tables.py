@@ -19,6 +19,8 @@ class ChannelRow(Base):
     auto_answer: Mapped[bool]
     owners: Mapped[list[str]]
     language: Mapped[str] = mapped_column(String(16))
+    persona: Mapped[str] = mapped_column(Text, server_default="")
+    sources: Mapped[list[str]] = mapped_column(server_default="[]")
 
 
 class PersonRow(Base):
@@ -85,3 +87,13 @@ class OAuthStateRow(Base):
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     issued_at: Mapped[datetime]
+
+
+class ForgottenRow(Base):
+    """A person or a document that was to be forgotten, by the digest of the id, and when last."""
+
+    __tablename__ = "forgotten"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime]

@@ -32,18 +32,18 @@ class Registry:
 
     def versions(self) -> list[ModelVersion]:
         """All versions, the oldest first."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             versions = self._versions(session)
         return sorted(versions.values(), key=lambda version: (version.added_at, version.name))
 
     def version(self, name: str) -> ModelVersion:
         """The version of that name. Raises RegistryError where there is none."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return known(self._versions(session), name)
 
     def serving(self) -> Serving:
         """What serves now, as one consistent answer."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             now, versions = newest(session), self._versions(session)
         canary = versions.get(now.canary or "")
         return Serving(
@@ -54,7 +54,7 @@ class Registry:
 
     def history(self) -> list[Change]:
         """Every change of what serves, by whom and when, the newest first."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return history(session)
 
     def add(

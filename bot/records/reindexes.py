@@ -53,7 +53,7 @@ class Reindexes:
         return _reindex(row)
 
     def get(self, reindex_id: str) -> Reindex:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return _reindex(session.get_one(ReindexRow, reindex_id))
 
     def cancel(self, reindex_id: str, by: str) -> bool:
@@ -67,7 +67,7 @@ class Reindexes:
 
     def cancelled_by(self, reindex_id: str) -> str:
         """Who asked it to stop, or ""."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             return session.get_one(ReindexRow, reindex_id).cancelled_by
 
     def end(self, reindex_id: str) -> None:
@@ -76,7 +76,7 @@ class Reindexes:
             session.get_one(ReindexRow, reindex_id).running = None
 
     def running(self) -> Reindex | None:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.scalar(select(ReindexRow).where(ReindexRow.running.is_(True)))
             return _reindex(row) if row else None
 

@@ -65,7 +65,7 @@ class Statistics:
         self._database = database
 
     def totals(self) -> Totals:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             questions = session.scalar(select(func.count(QuestionRow.id))) or 0
             endings = session.execute(
                 select(AnswerRow.ending, func.count()).group_by(AnswerRow.ending)
@@ -79,7 +79,7 @@ class Statistics:
         """The votes of the last weeks, the oldest first, the last one ending now."""
         now = now or datetime.now(UTC)
         first = now - count * _WEEK
-        with self._database.session() as session:
+        with self._database.reading() as session:
             cast = session.execute(
                 select(VoteRow.cast_at, VoteRow.thumb).where(VoteRow.cast_at > first)
             )
@@ -108,7 +108,7 @@ class Statistics:
         )
         pages: dict[str, tuple[str, str]] = {}
         votes: Counter[tuple[str, str]] = Counter()
-        with self._database.session() as session:
+        with self._database.reading() as session:
             for document_id, title, url, audience, thumb in session.execute(cited):
                 if PUBLIC in audience:
                     pages[document_id] = (title, url)
@@ -134,7 +134,7 @@ class Statistics:
         return self._questions(and_(QuestionRow.asker == person))[:limit]
 
     def _questions(self, *wanted: ColumnElement[bool]) -> list[AskedBefore]:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = session.execute(
                 select(QuestionRow, AnswerRow.ending)
                 .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)

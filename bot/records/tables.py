@@ -73,6 +73,9 @@ class QuestionRow(Base):
     asked_at: Mapped[datetime]
     reply_attempted_at: Mapped[datetime | None]
     reply_ts: Mapped[str | None] = mapped_column(String(64), index=True)
+    begun_at: Mapped[datetime | None]
+    """When its turn came among the questions of its thread."""
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)
 
     answer: Mapped[AnswerRow | None] = relationship(back_populates="question")
 
@@ -165,6 +168,18 @@ class VoteRow(Base):
     voter: Mapped[str] = mapped_column(String(64), primary_key=True)
     thumb: Mapped[str] = mapped_column(String(8))
     cast_at: Mapped[datetime]
+
+
+class VoteChangeRow(Base):
+    """When a person last voted on an answer or took the vote back, which leaves no vote."""
+
+    __tablename__ = "vote_changes"
+
+    answer_id: Mapped[str] = mapped_column(
+        ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    voter: Mapped[str] = mapped_column(String(64), primary_key=True)
+    changed_at: Mapped[datetime]
 
 
 class CorrectionRow(Base):

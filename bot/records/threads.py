@@ -29,7 +29,7 @@ class Threads:
 
     def is_engaged(self, channel: str, thread: str) -> bool:
         """Whether the bot has answered there and nobody has muted it."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             if session.get(MutedThreadRow, (channel, thread)) is not None:
                 return False
             answered = (
@@ -82,13 +82,13 @@ class Escalations:
             return True
 
     def find(self, answer_id: str) -> Escalation | None:
-        with self._database.session() as session:
+        with self._database.reading() as session:
             row = session.get(EscalationRow, answer_id)
             return _escalation(row) if row else None
 
     def waiting(self, channel: str, thread: str) -> list[Escalation]:
         """Those of a thread to which nobody has replied yet, oldest first."""
-        with self._database.session() as session:
+        with self._database.reading() as session:
             rows = session.scalars(
                 select(EscalationRow)
                 .where(

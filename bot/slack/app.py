@@ -58,6 +58,13 @@ class SlackBot:
         self.transport.close()
 
 
+def open_client(slack: SlackTable, database: Database) -> WebClient:
+    """For a process that takes no events; it follows the workspace that is served."""
+    if not slack.is_distributed:
+        return web_client(slack)
+    return web_client(slack, _workspaces(slack, database, tokenless_client(slack)).token_of)
+
+
 def _app(slack: SlackTable, database: Database) -> tuple[App, WebClient]:
     """The app, and the client for everything that happens outside of listeners."""
     # The receipt goes out only after a listener has kept its event: a crash before that makes
@@ -71,13 +78,16 @@ def _app(slack: SlackTable, database: Database) -> tuple[App, WebClient]:
         client = web_client(slack)
         return App(client=client, **options), client
     nobody = tokenless_client(slack)
-    installations = Installations(database, TokenCipher(slack.keys))
-    workspaces = Workspaces(installations, nobody, slack)
+    workspaces = _workspaces(slack, database, nobody)
     oauth = oauth_settings(slack, workspaces, States(OAuthStates(database)), SCOPES)
     app = App(client=nobody, oauth_settings=oauth, **options)
     app.use(_serve_workspace)
     app.enable_token_revocation_listeners()
     return app, web_client(slack, workspaces.token_of)
+
+
+def _workspaces(slack: SlackTable, database: Database, nobody: WebClient) -> Workspaces:
+    return Workspaces(Installations(database, TokenCipher(slack.keys)), nobody, slack)
 
 
 def _serve_workspace(context: BoltContext, next_: Any) -> None:

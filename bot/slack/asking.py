@@ -25,6 +25,8 @@ from bot.slack.thread import thread_messages
 _log = logging.getLogger(__name__)
 
 _WRITTEN = (None, "file_share", "thread_broadcast")
+_GROUP = "mpim"
+"""A direct message of several people, whose mentions Slack need not send as such."""
 
 
 class Asking:
@@ -50,9 +52,8 @@ class Asking:
     def listen(self, app: App) -> None:
         @app.event("app_mention")
         def mentioned(event: dict[str, Any], body: dict[str, Any]) -> None:
-            if _is_by_a_person(event) and not self._was_told_to_mute(event):
-                occasion = Occasion.DIRECT if is_direct(event) else Occasion.MENTION
-                self._questions.take(_asked(event, body, occasion))
+            if _is_by_a_person(event):
+                self._hear(event, body)
 
         @app.event("message")
         def written(event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -62,6 +63,14 @@ class Asking:
                 self._questions.take(_asked(event, body, Occasion.DIRECT))
             elif not _mentions_us(event, body):
                 self._overhear(event, body)
+            elif event.get("channel_type") == _GROUP:
+                self._hear(event, body)
+
+    def _hear(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Somebody has mentioned the bot."""
+        if not self._was_told_to_mute(event):
+            occasion = Occasion.DIRECT if is_direct(event) else Occasion.MENTION
+            self._questions.take(_asked(event, body, occasion))
 
     def _overhear(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Something was written that is not, or not openly, for the bot."""
@@ -78,12 +87,18 @@ class Asking:
             self._questions.take(_asked(event, body, Occasion.OVERHEARD))
 
     def _is_addressed(self, asked: Asked) -> bool:
-        """A question in a thread is for the bot if nobody else has spoken since it did."""
+        """A question in a thread is for the bot if nobody else has spoken since it did.
+
+        Raises SlackCallFailed where trying again may help: Slack gets no receipt then, and sends
+        the event again.
+        """
         if not self._threads.is_engaged(asked.channel, asked.thread):
             return False
         try:
             before = thread_messages(self._quick, asked.channel, asked.thread, before=asked.ts)
         except SlackCallFailed as error:
+            if error.temporary:
+                raise
             _log.warning("A follow-up is left alone: %s", error)
             return False
         return follows_an_answer(before, asked.asker)

@@ -11,9 +11,9 @@ from urllib.error import URLError
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from bot.errors import RecordsError, SlackError
+from bot.slack.counting import RetriedWhenLimited
 
 _TEMPORARY = {"ratelimited", "internal_error", "fatal_error", "service_unavailable"}
 
@@ -79,7 +79,7 @@ def without_retries(client: WebClient) -> WebClient:
 def retrying_only_refusals(client: WebClient) -> WebClient:
     """For calls that must not be carried out twice: what got no answer may have been."""
     once = copy.copy(client)
-    once.retry_handlers = [RateLimitErrorRetryHandler(max_retry_count=2)]
+    once.retry_handlers = [RetriedWhenLimited(max_retry_count=2)]
     return once
 
 

@@ -9,12 +9,14 @@ from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from slack_sdk import WebClient
-from slack_sdk.http_retry.builtin_handlers import (
-    RateLimitErrorRetryHandler,
-    ServerErrorRetryHandler,
-)
 
 from bot.settings import SlackTable
+from bot.slack.counting import (
+    CountingClient,
+    RetriedWhenBroken,
+    RetriedWhenCut,
+    RetriedWhenLimited,
+)
 
 Result = TypeVar("Result")
 
@@ -52,7 +54,7 @@ class ServingExecutor(ThreadPoolExecutor):
         return super().submit(copy_context().run, function, *arguments, **options)
 
 
-class TeamClient(WebClient):
+class TeamClient(CountingClient):
     """Calls Slack with the token of the workspace that the calling thread serves."""
 
     def __init__(self, token_of: Callable[[str], str], **options: Any) -> None:
@@ -76,17 +78,18 @@ def web_client(settings: SlackTable, token_of: Callable[[str], str] | None = Non
     if token_of is not None:
         return _with_retries(TeamClient(token_of, **options))
     token = settings.bot_token.get_secret_value()
-    return _with_retries(WebClient(token=token, **options))
+    return _with_retries(CountingClient(token=token, **options))
 
 
 def tokenless_client(settings: SlackTable) -> WebClient:
     """For what is asked as the app, not as a workspace's bot: installing and rotating."""
-    return _with_retries(WebClient(base_url=settings.api_url, timeout=_TIMEOUT_SECONDS))
+    return _with_retries(CountingClient(base_url=settings.api_url, timeout=_TIMEOUT_SECONDS))
 
 
 def _with_retries(client: WebClient) -> WebClient:
-    client.retry_handlers += [
-        RateLimitErrorRetryHandler(max_retry_count=2),
-        ServerErrorRetryHandler(max_retry_count=2),
+    client.retry_handlers = [
+        RetriedWhenCut(),
+        RetriedWhenLimited(max_retry_count=2),
+        RetriedWhenBroken(max_retry_count=2),
     ]
     return client

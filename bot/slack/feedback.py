@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -18,6 +19,7 @@ from bot.slack.feedback_form import FEEDBACK_FORM, feedback_form, given_correcti
 from bot.slack.phrases import Phrases
 from bot.slack.spoken import Spoken
 from bot.slack.tell import put_in_place, tell, tell_clicker
+from bot.telemetry.counted import VOTES
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Feedback:
     def _pressed(self, ack: Ack, body: dict[str, Any]) -> None:
         """A 👎 also opens the form."""
         vote = _vote(body)
-        kept = vote is not None and self._votes.cast(vote)
+        kept = vote is not None and self._cast(vote)
         ack()
         if vote is None or not kept:
             spoken = self._spoken.to_person(body["user"]["id"])
@@ -83,7 +85,7 @@ class Feedback:
 
     def _withdrawn(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = body["actions"][0]["value"], body["user"]["id"]
-        self._votes.withdraw(answer_id, person)
+        self._votes.withdraw(answer_id, person, at=_moment(body["actions"][0].get("action_ts")))
         self._corrections.withdraw(answer_id, person)
         ack()
         put_in_place(body, note(self._to(person, answer_id).withdrawn))
@@ -92,8 +94,8 @@ class Feedback:
         thumb, answer_id = self._meant(event)
         if thumb is None or answer_id is None:
             return
-        vote = Vote(answer_id, event["user"], thumb)
-        if self._votes.cast(vote):
+        vote = Vote(answer_id, event["user"], thumb, _moment(event.get("event_ts")))
+        if self._cast(vote):
             item = event["item"]
             thanks = self._thanks(vote, form_is_open=False)
             tell(self._client, item["channel"], event["user"], thanks, thread=self._thread(vote))
@@ -102,7 +104,8 @@ class Feedback:
         """Only the vote that the reaction was; a newer one of the other kind stands."""
         thumb, answer_id = self._meant(event)
         if thumb is not None and answer_id is not None:
-            self._votes.withdraw(answer_id, event["user"], thumb)
+            at = _moment(event.get("event_ts"))
+            self._votes.withdraw(answer_id, event["user"], thumb, at)
 
     def _meant(self, event: dict[str, Any]) -> tuple[Thumb | None, str | None]:
         """A thumb, in whatever colour, and the answer it is put on; None where it is neither."""
@@ -111,6 +114,12 @@ class Feedback:
         if thumb is None or item.get("type") != "message":
             return None, None
         return thumb, self._answers.answered_by(item["channel"], item["ts"])
+
+    def _cast(self, vote: Vote) -> bool:
+        kept = self._votes.cast(vote)
+        if kept:
+            VOTES.add(vote.thumb)
+        return kept
 
     def _open_form(self, body: dict[str, Any], answer_id: str) -> bool:
         view = feedback_form(answer_id, self._to(body["user"]["id"], answer_id))
@@ -143,10 +152,16 @@ class Feedback:
 
 def _vote(body: dict[str, Any]) -> Vote | None:
     """The vote in a click, or None where its value is none of ours."""
-    thumb, _, answer_id = str(body["actions"][0].get("value", "")).partition(":")
+    action = body["actions"][0]
+    thumb, _, answer_id = str(action.get("value", "")).partition(":")
     if thumb not in tuple(Thumb) or not answer_id:
         return None
-    return Vote(answer_id=answer_id, voter=body["user"]["id"], thumb=Thumb(thumb))
+    return Vote(answer_id, body["user"]["id"], Thumb(thumb), _moment(action.get("action_ts")))
+
+
+def _moment(ts: object) -> datetime:
+    """When something happened by Slack's clock, which orders what Slack may tell late or twice."""
+    return datetime.fromtimestamp(float(str(ts)), UTC) if ts else datetime.now(UTC)
 
 
 def _closing(sentence: str, spoken: Phrases) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any
 
 from slack_bolt import App
@@ -12,17 +11,16 @@ from slack_sdk import WebClient
 from bot.errors import LorebotError
 from bot.records.channels import People
 from bot.records.forgetting import Forgetting
-from bot.records.statistics import AskedBefore, Statistics
+from bot.records.statistics import Statistics
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import COMMAND, acknowledge
 from bot.slack.admin.digest import Unanswered
 from bot.slack.admin.forget import forget_person
-from bot.slack.calls import SlackCallFailed, slack_call
-from bot.slack.clients import current_team
+from bot.slack.calls import slack_call
 from bot.slack.language_choice import chosen_language, language_select
-from bot.slack.mrkdwn import link
 from bot.slack.overview import Overview
-from bot.slack.said import Block, actions, button, context, header, safe, section
+from bot.slack.permalinks import Permalinks
+from bot.slack.said import Block, actions, button, context, header, section
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -43,6 +41,7 @@ class Home:
         forgetting: Forgetting,
         overview: Overview,
         unanswered: Unanswered,
+        permalinks: Permalinks,
         authority: Authority,
     ) -> None:
         self._statistics = statistics
@@ -50,9 +49,8 @@ class Home:
         self._forgetting = forgetting
         self._overview = overview
         self._unanswered = unanswered
+        self._permalinks = permalinks
         self._authority = authority
-        self._lock = threading.Lock()
-        self._addresses: dict[str, str] = {}
 
     def listen(self, app: App) -> None:
         app.event("app_home_opened")(ack=acknowledge, lazy=[self._opened])
@@ -86,8 +84,10 @@ class Home:
             _log.warning("The home tab could not be shown: %s", error)
 
     def _own(self, client: WebClient, user: str) -> list[Block]:
-        base = self._address(client)
-        recent = [_question(one, base) for one in self._statistics.of_person(user)]
+        recent = [
+            f"•  {self._permalinks.question(client, one)}  —  {one.asked_at:%-d %b}"
+            for one in self._statistics.of_person(user)
+        ]
         chosen = self._people.language(user)
         return [
             header("Lorebot"),
@@ -122,31 +122,3 @@ class Home:
             *unanswered.blocks,
             context(f"More: `{COMMAND} help`"),
         ]
-
-    def _address(self, client: WebClient) -> str:
-        """The workspace's own address, asked once; "" where Slack does not say now."""
-        team = current_team()
-        with self._lock:
-            known = self._addresses.get(team, "")
-        if known:
-            return known
-        try:
-            with slack_call("say where it is"):
-                known = str(client.auth_test()["url"])
-        except SlackCallFailed as error:
-            _log.warning("%s", error)
-            return ""
-        with self._lock:
-            self._addresses[team] = known
-        return known
-
-
-def _permalink(base: str, channel: str, ts: str) -> str:
-    """Where a message is; "" without a ``base``, the workspace's own address, or a ``ts``."""
-    return f"{base.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if base and ts else ""
-
-
-def _question(one: AskedBefore, base: str) -> str:
-    url = _permalink(base, one.channel, one.ts)
-    text = " ".join(one.text.split())[:120]
-    return f"•  {link(url, text) if url else safe(text)}  —  {one.asked_at:%-d %b}"

@@ -12,6 +12,7 @@ from bot.records.channels import Channels, People
 from bot.records.corrections import Corrections
 from bot.records.database import Database
 from bot.records.threads import Escalations, Threads
+from bot.records.turns import Turns
 from bot.records.votes import Votes
 from bot.slack.ask_about import AskAbout
 from bot.slack.ask_command import AskCommand
@@ -43,7 +44,18 @@ def listen_to_people(
     audiences = Audiences(client)
     running = Running(pipeline.new_cancellation)
     attachments = Attachments(client, limits)
-    questions = Questions(client, pipeline, answers, audiences, attachments, spoken, running, jobs)
+    questions = Questions(
+        client,
+        pipeline,
+        answers,
+        channels,
+        audiences,
+        attachments,
+        spoken,
+        running,
+        Turns(database),
+        jobs,
+    )
     escalating = Escalating(
         client, answers, corrections, Escalations(database), channels, spoken, jobs
     )

@@ -12,6 +12,8 @@ from bot.domain import Asked, Ending, Occasion, Question
 from bot.errors import LorebotError
 from bot.jobs import Jobs
 from bot.records.answers import Answers
+from bot.records.channels import Channels
+from bot.records.turns import Turns
 from bot.serving.model import Cancellation
 from bot.slack import blocks
 from bot.slack.attachments import Attachments
@@ -26,11 +28,14 @@ from bot.slack.running import Running
 from bot.slack.spoken import Spoken
 from bot.slack.status import StatusLines
 from bot.slack.thread import earlier_turns
+from bot.slack.turns import Turnstile
+from bot.telemetry import counted
+from bot.telemetry.spans import answering, receiving
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
 
-ANSWER_JOB = "answer"
+_JOB = "answer"
 _WRITE_ATTEMPTS, _POST_ATTEMPTS = 5, 10
 
 
@@ -58,15 +63,18 @@ class Questions:
         client: WebClient,
         pipeline: Pipeline,
         answers: Answers,
+        channels: Channels,
         audiences: Audiences,
         attachments: Attachments,
         spoken: Spoken,
         running: Running,
+        turns: Turns,
         jobs: Jobs,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._answers = answers
+        self._channels = channels
         self._audiences = audiences
         self._attachments = attachments
         self._spoken = spoken
@@ -74,26 +82,39 @@ class Questions:
         self._jobs = jobs
         self._paces = Paces()
         self._status = StatusLines(client, spoken)
-        jobs.register(ANSWER_JOB, self._answer)
+        self._turnstile = Turnstile(turns, jobs, _JOB)
+        jobs.register(_JOB, self._in_turn)
 
     def take(self, asked: Asked) -> None:
-        """Keep a question and begin to answer it; one that is known already is left alone."""
-        if self._answers.ask(asked) and asked.occasion is not Occasion.OVERHEARD:
-            self._status.show(asked)
-        self.answer(asked.id)
+        """Keep a question, to be answered in its turn; one that is known already is left alone."""
+        with receiving(asked.id):
+            is_new = self._answers.ask(asked)
+            if is_new:
+                counted.QUESTIONS.add(asked.occasion)
+            if is_new and asked.occasion is not Occasion.OVERHEARD:
+                self._status.show(asked)
+            self._turnstile.enter(asked)
 
-    def answer(self, question_id: str) -> None:
-        """Begin to answer a question that is kept; more than once does nothing."""
-        self._jobs.start(ANSWER_JOB, question_id)
+    def _in_turn(self, question_id: str) -> None:
+        """The job."""
+        try:
+            with answering(question_id):
+                self._answer(question_id)
+        finally:
+            if not self._jobs.is_closed:  # else it may be interrupted, and resumes
+                self._turnstile.leave(question_id)
 
     def _answer(self, question_id: str) -> None:
-        """The job. Each step may be repeated after a crash, and none is once it has finished."""
+        """Each step may be repeated after a crash, and none is once it has finished."""
         asked = self._answers.asked(question_id)
         spoken = self._spoken.to(asked)
         with self._running.answering(asked) as cancellation:
             reply = self._reply(asked, spoken, cancellation)
             try:
-                reply.ts = self._jobs.step("reply", reply.begin, temporary)
+                with counted.stage("reply"):
+                    reply.ts = self._jobs.step("reply", reply.begin, temporary)
+                if reply.ts:
+                    counted.note_first_sign(asked, "message")
                 left = iter(range(_WRITE_ATTEMPTS - 1, -1, -1))
                 answer_id, apology = self._jobs.step(
                     "write",
@@ -101,14 +122,16 @@ class Questions:
                     temporary,
                     attempts=_WRITE_ATTEMPTS,
                 )
-                self._jobs.step(
-                    "post",
-                    lambda: self._post(asked.id, spoken, reply, answer_id, apology),
-                    temporary,
-                    attempts=_POST_ATTEMPTS,
-                )
+                with counted.stage("post"):
+                    self._jobs.step(
+                        "post",
+                        lambda: self._post(asked.id, spoken, reply, answer_id, apology),
+                        temporary,
+                        attempts=_POST_ATTEMPTS,
+                    )
             except SlackCallFailed as error:
                 _log.warning("Question %s has no reply: %s", asked.id, error)
+                counted.note_ending(asked, counted.FAILED)
                 self._jobs.step("tell", lambda: self._tell(asked, spoken), temporary)
             finally:
                 self._status.clear(asked)
@@ -146,13 +169,14 @@ class Questions:
             if temporary(error) and not is_last:
                 raise
             _log.warning("Question %s was not answered: %s", asked.id, error)
-            return "", f"{spoken.failed} {error}"
+            return "", spoken.failed
         except Exception:  # noqa: BLE001 - a bug must not leave people with a placeholder
             _log.exception("Question %s failed.", asked.id)
             return "", spoken.unexpected
 
     def _answered(self, asked: Asked, reply: AnyReply, cancellation: Cancellation) -> str:
         """Answer for exactly those who will read it, and keep the answer."""
+        channel = self._channels.of(asked.channel)
         question = Question(
             id=asked.id,
             text=asked.text,
@@ -162,6 +186,8 @@ class Questions:
             thread=asked.thread,
             history=earlier_turns(self._client, asked),
             language=self._spoken.chosen(asked),
+            persona=channel.persona,
+            sources=channel.sources,
         )
         documents, files = self._attachments.read(asked.files, question.audience)
         if files != asked.files:
@@ -173,7 +199,9 @@ class Questions:
             progress=reply.progress,
             attachments=documents,
         )
-        return self._answers.save(answer)
+        answer_id = self._answers.save(answer)
+        counted.note_answer(answer, answer_id)
+        return answer_id
 
     def _post(
         self, question_id: str, spoken: Phrases, reply: AnyReply, answer_id: str, apology: str
@@ -187,8 +215,9 @@ class Questions:
         if answer:
             rendered = blocks.answered(answer_id, answer, asked, spoken)
         else:
-            rendered = blocks.apology(apology or spoken.unexpected, asked.thread or "-", spoken)
+            rendered = blocks.apology(apology or spoken.unexpected, asked.id, spoken)
         reply.complete(rendered)
+        counted.note_ending(asked, answer.ending if answer else counted.FAILED)
 
     def _tell(self, asked: Asked, spoken: Phrases) -> None:
         """Where the bot may not write in a channel, the asker alone is told."""

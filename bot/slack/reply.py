@@ -65,7 +65,7 @@ class Reply:
         found in the thread by the question's id in its metadata or tasks.
         """
         if self._asked.occasion is Occasion.OVERHEARD:
-            self._nothing_posted = True
+            self._nothing_posted = not self._answers.begin_reply(self._asked.id).attempted
             return ""
         self._status.show(self._asked)
         before = self._answers.begin_reply(self._asked.id)
@@ -106,7 +106,8 @@ class Reply:
                 self._client, self._asked, self._spoken, self._paces, on_stop=self._on_stop
             )
             try:
-                ts = stream.start()
+                with self._status.giving_way(self._asked):
+                    ts = stream.start()
                 self._stream = stream
                 return ts
             except SlackCallFailed as error:
@@ -159,7 +160,7 @@ class Reply:
 
     def _post(self, rendered: Rendered) -> str:
         client = retrying_only_refusals(self._client)
-        with slack_call("post a reply"):
+        with self._status.giving_way(self._asked), slack_call("post a reply"):
             posted = client.chat_postMessage(
                 channel=self._asked.channel,
                 thread_ts=self._asked.thread,

@@ -20,7 +20,7 @@ from bot.workspace.limits import RateLimits
 from bot.workspace.manifest import AppManifest
 from bot.workspace.models import Payload
 from bot.workspace.oauth import Client, OAuth
-from bot.workspace.page_routes import PAGE, PageRoutes, index, only_from_here
+from bot.workspace.page_routes import PAGE, PageRoutes, index, only_from_here, permalink
 from bot.workspace.socket_mode import SocketMode
 from bot.workspace.state import WorkspaceState
 from bot.workspace.team import Team
@@ -90,6 +90,7 @@ class Application:
         site.add_routes(
             [
                 web.get("/", index),
+                web.get("/archives/{channel}/p{microseconds:\\d{7,}}", permalink),
                 web.static("/page", PAGE),
                 web.get("/page-api/feed", pages.feed),
                 web.post("/page-api/{action}", pages.act),

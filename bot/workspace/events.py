@@ -96,7 +96,8 @@ def _posted(state: WorkspaceState, message: Message) -> Iterator[tuple[Payload, 
     subtype = {"subtype": "file_share"} if message.files else {}
     yield {**shape, **where, **subtype, "channel_type": channel.kind}, channel
     by_person = message.user != state.bot.id
-    if by_person and not channel.is_im and f"<@{state.bot.id}" in message.text:
+    is_direct = channel.is_im or channel.is_mpim
+    if by_person and not is_direct and f"<@{state.bot.id}" in message.text:
         yield {**shape, **where, "type": "app_mention"}, channel
 
 

@@ -11,6 +11,7 @@ _MESSAGE_EVENTS = {
     "channel": "message.channels",
     "group": "message.groups",
     "im": "message.im",
+    "mpim": "message.mpim",
 }
 
 

@@ -72,12 +72,13 @@ class Channel:
     is_private: bool = False
     is_im: bool = False
     is_ext_shared: bool = False
+    is_mpim: bool = False
 
     @property
     def kind(self) -> str:
-        """What events call `channel_type`: "channel", "group" or "im"."""
-        if self.is_im:
-            return "im"
+        """What events call `channel_type`: "channel", "group", "im" or "mpim"."""
+        if self.is_im or self.is_mpim:
+            return "mpim" if self.is_mpim else "im"
         return "group" if self.is_private else "channel"
 
 

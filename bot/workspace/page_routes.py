@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
@@ -68,6 +68,14 @@ async def index(request: web.Request) -> web.FileResponse:
         PAGE / "index.html",
         headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
     )
+
+
+async def permalink(request: web.Request) -> web.Response:
+    """Slack's address of a message: the page, with its thread open."""
+    digits = request.match_info["microseconds"]
+    thread = f"{digits[:-6]}.{digits[-6:]}"
+    query = urlencode({"channel": request.match_info["channel"], "thread": thread})
+    raise web.HTTPFound(f"/?{query}")
 
 
 @web.middleware

@@ -103,10 +103,10 @@ class PageShapes:
         }
 
     def _name(self, user_id: str, channel: Channel) -> str:
-        if not channel.is_im:
+        if not (channel.is_im or channel.is_mpim):
             return channel.name
         others = [id_ for id_ in channel.members if id_ != user_id] or [user_id]
-        return self._state.person(others[0]).display_name
+        return ", ".join(self._state.person(other).display_name for other in others)
 
 
 def _person(person: Person) -> Payload:

@@ -9,6 +9,7 @@ from bot.workspace.state import WorkspaceState
 
 _TARGET = re.compile(r"<([@!][^<>|]+)(?:\|[^<>]*)?>")
 _ADDRESS = re.compile(r"https?://[^\s<>|)\]\"'`*]+")
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _BROADCASTS = {"!channel", "!here", "!everyone"}
 _MARKED_UP = ("mrkdwn", "markdown")
 _URL_FIELDS = ("url", "image_url", "title_url", "video_url")
@@ -26,8 +27,12 @@ def pinged(state: WorkspaceState, message: Message) -> tuple[str, ...]:
 
 
 def links(message: Message) -> tuple[str, ...]:
-    """The addresses in a message's text, blocks and buttons, in order, each once."""
-    found = [address for text in _texts(message) for address in _ADDRESS.findall(text)]
+    """The addresses in a message's text, blocks and buttons, in order, each once.
+
+    One in code is shown as it is written, and opens nothing.
+    """
+    texts = [_CODE.sub(" ", text) for text in _texts(message)]
+    found = [address for text in texts for address in _ADDRESS.findall(text)]
     for element in _walk(list(message.blocks)):
         found += [str(element[field]) for field in _URL_FIELDS if element.get(field)]
     return tuple(dict.fromkeys(found))

@@ -81,6 +81,7 @@ class ResponseUrls:
             blocks=_blocks(body),
             thread_ts=body.get("thread_ts") or thread_ts,
             ephemeral_to=None if body.get("response_type") == "in_channel" else user_id,
+            by_response_url=True,
         )
 
     def _replace(self, channel_id: str, ts: str, body: Payload) -> None:

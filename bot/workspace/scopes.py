@@ -1,7 +1,12 @@
 """Which scopes a method needs, as Slack's reference pages say."""
 
-_HISTORY = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}
-_READ = {"channel": "channels:read", "group": "groups:read", "im": "im:read"}
+_HISTORY = {
+    "channel": "channels:history",
+    "group": "groups:history",
+    "im": "im:history",
+    "mpim": "mpim:history",
+}
+_READ = {"channel": "channels:read", "group": "groups:read", "im": "im:read", "mpim": "mpim:read"}
 _BY_KIND = {
     "conversations.history": _HISTORY,
     "conversations.replies": _HISTORY,
@@ -55,7 +60,7 @@ ALL_SCOPES = tuple(
 def missing_scopes(method: str, scopes: tuple[str, ...], kind: str = "") -> tuple[str, ...]:
     """The scopes of which one is needed and none is there; () where the call is allowed.
 
-    `kind` is that of the channel the call names: "channel", "group", "im" or "".
+    `kind` is that of the channel the call names: "channel", "group", "im", "mpim" or "".
     """
     by_kind = _BY_KIND.get(method)
     if by_kind is not None:

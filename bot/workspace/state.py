@@ -93,9 +93,14 @@ class WorkspaceState(Directory):
         ephemeral_to: str | None = None,
         stream: Stream | None = None,
         files: Sequence[str] = (),
+        by_response_url: bool = False,
     ) -> Message:
-        """Adds a message. `thread_ts` must be the ts of a thread's root, `files` ids."""
-        self.joined_channel(channel_id, user_id)
+        """Adds a message. `thread_ts` must be the ts of a thread's root, `files` ids.
+
+        Only a `response_url` lets the bot speak where it is no member.
+        """
+        if not by_response_url:
+            self.joined_channel(channel_id, user_id)
         if thread_ts is not None:
             self._check_root(channel_id, thread_ts)
         message = Message(

@@ -31,7 +31,8 @@ class SearchRequest:
 
     ``text`` goes to the lexical leg, ``vector`` (unit length, the embedder's dimension) to the
     dense one. ``dense_weight`` in 0..1 weighs the min-max-normalised legs; ``candidates`` is the
-    number each leg contributes, ``limit`` the number returned.
+    number each leg contributes, ``limit`` the number returned. ``sources`` narrows the search
+    further, to documents of these sources; empty means all.
     """
 
     text: str
@@ -40,11 +41,12 @@ class SearchRequest:
     limit: int = 6
     candidates: int = 30
     dense_weight: float = 0.5
+    sources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """How rare words are among the chunks an audience may read: ``chunks`` counts them all,
+    """How rare words are among the chunks that may be found: ``chunks`` counts them all,
     ``containing`` maps each asked word to the number that hold it, stemmed as the store stems.
     """
 
@@ -81,8 +83,12 @@ class Store(Protocol):
         """The best passages that the request's audience may read, best first."""
         ...
 
-    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
-        """Count the audience's chunks that hold each word; bare lower-case words, no phrases."""
+    def frequencies(
+        self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
+    ) -> Frequencies:
+        """Count the chunks that hold each word, among those that a search for this audience in
+        these sources could find; bare lower-case words, no phrases.
+        """
         ...
 
     def close(self) -> None: ...

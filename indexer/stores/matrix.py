@@ -54,17 +54,20 @@ class Snapshot:
         ends = np.append(self.run_starts[1:], len(self.audiences))
         runs = tuple(zip(self.run_starts[admits], ends[admits], strict=True))
         rows = np.concatenate([np.arange(start, end) for start, end in runs] or [_NO_ROWS])
+        return View(self, runs, rows, self.mask(rows))
+
+    def mask(self, rows: Numbers) -> bytes:
+        """A 1 at the number of every chunk in these rows, 0 at all others."""
         mask = np.zeros(self.chunks.max(initial=0) + 1, np.bool_)
         mask[self.chunks[rows]] = True
-        return View(self, runs, rows, mask.tobytes())
+        return mask.tobytes()
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """A snapshot as one reader may see it.
 
-    ``runs`` are its stretches of ``rows``, start and end; ``mask`` has a 1 at the number of every
-    chunk that may be seen, 0 at all others.
+    ``runs`` are its stretches of ``rows``, start and end; ``mask`` is the snapshot's of them.
     """
 
     snapshot: Snapshot
@@ -76,6 +79,14 @@ class View:
     def size(self) -> int:
         """How many chunks may be seen."""
         return len(self.rows)
+
+    def of_documents(self, documents: Iterable[int]) -> View:
+        """What is left of this view in these documents: never a row that it does not hold."""
+        wanted = np.isin(self.snapshot.documents[self.rows], np.fromiter(documents, np.int64))
+        rows = self.rows[wanted]
+        stretches = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if len(rows) else []
+        runs = tuple((int(each[0]), int(each[-1]) + 1) for each in stretches)
+        return View(self.snapshot, runs, rows, self.snapshot.mask(rows))
 
     def nearest(self, vector: Vectors, count: int) -> dict[int, float]:
         """The ``count`` chunks most similar to ``vector``; other readers' are not compared."""

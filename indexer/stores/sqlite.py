@@ -104,11 +104,13 @@ class SqliteStore:
 
     def search(self, request: SearchRequest) -> list[Passage]:
         check_request(request, self._dimension)
-        with self._seen_by(request.audience) as (connection, view):
+        with self._seen_by(request.audience, request.sources) as (connection, view):
             return self._found(connection, view, request)
 
-    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
-        with self._seen_by(audience) as (connection, view):
+    def frequencies(
+        self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
+    ) -> Frequencies:
+        with self._seen_by(audience, sources) as (connection, view):
             return Frequencies(view.size, {word: _count(connection, word) for word in words})
 
     def publish(self, path: Path) -> None:
@@ -119,14 +121,16 @@ class SqliteStore:
         self._file.close()
 
     @contextmanager
-    def _seen_by(self, reader: Audience) -> Iterator[tuple[sqlite3.Connection, View]]:
+    def _seen_by(
+        self, reader: Audience, sources: frozenset[str]
+    ) -> Iterator[tuple[sqlite3.Connection, View]]:
         """One moment of the index as this reader may see it, in SQL by ``admitted(number)``."""
         while True:
             with self._file.reading() as connection:
                 snapshot = self._matrix.at(connection, self._generation(connection))
                 # Another thread has read a later commit: look again rather than mix two moments.
                 if snapshot is not None:
-                    view = self._views.of(snapshot, reader, connection)
+                    view = self._views.of(snapshot, reader, sources, connection)
                     connection.create_function("admitted", 1, view.mask.__getitem__)
                     yield connection, view
                     return
@@ -184,23 +188,32 @@ def _audience_number(connection: sqlite3.Connection, audience: Audience) -> int:
 class _Views:
     """What readers may see of the newest snapshot.
 
-    The key is the reader's whole audience, and every commit, also one that changes only an
-    audience, makes a new snapshot, with which all views are forgotten.
+    The key is the reader's whole audience and the sources that are searched. Every commit, also
+    one that changes only an audience, makes a new snapshot, with which all views are forgotten.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._known: dict[Audience, View] = {}
+        self._known: dict[tuple[Audience, frozenset[str]], View] = {}
 
-    def of(self, snapshot: Snapshot, reader: Audience, connection: sqlite3.Connection) -> View:
+    def of(
+        self,
+        snapshot: Snapshot,
+        reader: Audience,
+        sources: frozenset[str],
+        connection: sqlite3.Connection,
+    ) -> View:
         with self._lock:
             if self._snapshot is not snapshot or len(self._known) >= _MOST_VIEWS:
                 self._snapshot, self._known = snapshot, {}
             known = self._known
-        view = known.get(reader)
+        view = known.get((reader, sources))
         if view is None:
-            view = known[reader] = snapshot.admitting(_admitted(connection, reader))
+            view = snapshot.admitting(_admitted(connection, reader))
+            if sources:
+                view = view.of_documents(_documents_of(connection, sources))
+            known[reader, sources] = view
         return view
 
 
@@ -211,6 +224,11 @@ def _admitted(connection: sqlite3.Connection, reader: Audience) -> list[int]:
         for number, principals in connection.execute("SELECT number, principals FROM audience")
         if _audience(principals).admits(reader)
     ]
+
+
+def _documents_of(connection: sqlite3.Connection, sources: frozenset[str]) -> list[int]:
+    query = "SELECT number FROM document WHERE source IN (SELECT value FROM json_each(?))"
+    return [number for (number,) in connection.execute(query, (json.dumps(sorted(sources)),))]
 
 
 def _add_chunk(

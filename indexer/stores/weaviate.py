@@ -115,8 +115,10 @@ class WeaviateStore:
         with self._explained():
             return self._found(request)
 
-    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
-        readable = _readable_by(audience)
+    def frequencies(
+        self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
+    ) -> Frequencies:
+        readable = _readable_by(audience, sources)
         terms = {word: whole_term(word) for word in words}
         with self._explained():
             count = self._collections.count
@@ -175,7 +177,7 @@ class WeaviateStore:
     def _legs(
         self, request: SearchRequest, left_out: Iterable[Revision]
     ) -> tuple[list[Hit], list[Hit]]:
-        condition = _readable_by(request.audience)
+        condition = _readable_by(request.audience, request.sources)
         for document_id, version in sorted(left_out):
             other_document = Filter.by_property("document_id").not_equal(document_id)
             condition &= other_document | Filter.by_property("version").not_equal(version)
@@ -207,8 +209,11 @@ class WeaviateStore:
             raise
 
 
-def _readable_by(reader: Audience) -> FilterReturn:
-    return Filter.by_property("audience").contains_any(list(reader.sorted()))
+def _readable_by(reader: Audience, sources: frozenset[str]) -> FilterReturn:
+    admitted = Filter.by_property("audience").contains_any(list(reader.sorted()))
+    if not sources:
+        return admitted
+    return admitted & Filter.by_property("source").contains_any(sorted(sources))
 
 
 def _containing(term: str) -> FilterReturn:

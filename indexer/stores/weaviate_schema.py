@@ -26,7 +26,7 @@ from indexer.documents import Audience, Chunk, Document
 from indexer.stores.base import IndexedDocument, Vectors
 from indexer.stores.stems import terms
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VECTOR = "default"
 WORDS = ("context_words^2", "text_words")
 CHUNK_PROPERTIES = ["document_id", "version", "position", "headers", "text"]
@@ -168,6 +168,7 @@ def chunk_row(properties: Mapping[str, Any], vector: object, record: Record, num
     return DataObject(
         properties={
             **properties,
+            "source": record.source,
             "version": record.version,
             "audience": list(record.audience.sorted()),
         },
@@ -200,6 +201,7 @@ def chunks_collection(names: Names, identity: str, factor: int) -> dict[str, Any
         "description": identity,
         "properties": [
             _exact("document_id"),
+            _exact("source"),
             _readers(),
             _number(),
             _kept_number("position"),

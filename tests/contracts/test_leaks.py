@@ -99,8 +99,10 @@ class Careless:
             replace(request, audience=Audience.of(*PRINCIPALS), candidates=100, limit=100)
         )
 
-    def frequencies(self, words: Sequence[str], audience: Audience) -> Frequencies:
-        return self._store.frequencies(words, audience)
+    def frequencies(
+        self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
+    ) -> Frequencies:
+        return self._store.frequencies(words, audience, sources)
 
 
 def vector(text: str) -> Vectors:

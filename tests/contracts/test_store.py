@@ -69,9 +69,11 @@ def search(
     limit: int = 50,
     candidates: int = 50,
     dense_weight: float = 0.5,
+    sources: frozenset[str] = frozenset(),
 ) -> list[Passage]:
     asked = unit(1) if vector is None else vector
-    return store.search(SearchRequest(text, asked, audience, limit, candidates, dense_weight))
+    request = SearchRequest(text, asked, audience, limit, candidates, dense_weight, sources)
+    return store.search(request)
 
 
 def found_texts(store: Store, text: str = "", **given: object) -> list[str]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -115,21 +116,44 @@ def test_a_vote_on_no_answer_of_ours_is_refused(database: Database) -> None:
     assert not Votes(database).cast(Vote("unknown", "U1", Thumb.UP))
 
 
-def test_simultaneous_votes_of_one_person_leave_one(database: Database, answers: Answers) -> None:
+def test_of_simultaneous_votes_of_one_person_the_newest_is_left(
+    database: Database, answers: Answers
+) -> None:
     answers.ask(ASKED)
-    answer_id = answers.save(answer_to(ASKED))
-    votes = Votes(database)
-    kept: list[bool] = []
-    threads = [
-        Thread(target=lambda t=thumb: kept.append(votes.cast(Vote(answer_id, "U1", t))))
-        for thumb in (Thumb.UP, Thumb.DOWN) * 8
-    ]
+    votes, answer_id = Votes(database), answers.save(answer_to(ASKED))
+    cast = [Vote(answer_id, "U1", thumb) for thumb in (Thumb.UP, Thumb.DOWN) * 8]
+    threads = [Thread(target=votes.cast, args=(vote,)) for vote in reversed(cast)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert kept == [True] * 16
-    assert len(votes.of(answer_id)) == 1
+    assert votes.of(answer_id) == [cast[-1]]
+
+
+def test_what_is_told_late_or_again_changes_no_vote(database: Database, answers: Answers) -> None:
+    answers.ask(ASKED)
+    votes, answer_id = Votes(database), answers.save(answer_to(ASKED))
+    first, second, third = (datetime(2026, 11, 20, 12, minute, tzinfo=UTC) for minute in range(3))
+    up, down = (Vote(answer_id, "U1", thumb, first) for thumb in (Thumb.UP, Thumb.DOWN))
+    assert votes.cast(up)
+    assert not votes.cast(up)
+    assert votes.withdraw(answer_id, "U1", at=second)
+    assert not votes.cast(up)
+    assert votes.of(answer_id) == []
+    assert votes.cast(replace(down, cast_at=third))
+    assert not votes.withdraw(answer_id, "U1", at=second)
+    assert [vote.thumb for vote in votes.of(answer_id)] == [Thumb.DOWN]
+
+
+def test_a_vote_taken_back_before_it_is_told_of_is_not_kept(
+    database: Database, answers: Answers
+) -> None:
+    answers.ask(ASKED)
+    votes, answer_id = Votes(database), answers.save(answer_to(ASKED))
+    vote = Vote(answer_id, "U1", Thumb.UP)
+    votes.withdraw(answer_id, "U1", at=datetime.now(UTC))
+    assert not votes.cast(vote)
+    assert votes.of(answer_id) == []
 
 
 def test_migrations_lead_to_exactly_the_tables_in_the_code(database: Database) -> None:

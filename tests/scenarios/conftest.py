@@ -1,9 +1,9 @@
-"""The real bot in the local workspace, over the sample handbook."""
+"""The real bot in the local workspace, over the sample handbook: every scenario runs twice, with
+events over Socket Mode and over HTTP."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +17,7 @@ from bot.bootstrap import open_slack_bot
 from bot.demo import demo_settings
 from bot.settings import ModelTable, Settings, SlackTable
 from bot.slack.manifest import manifest
+from bot.slack.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace
 from indexer.library import Library, open_library
 
@@ -43,14 +44,34 @@ def workspace() -> Iterator[Workspace]:
         yield workspace
 
 
+@pytest.fixture(params=["socket", "http"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """How events reach the bot."""
+    return str(request.param)
+
+
 @pytest.fixture
-def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
-    slack = SlackTable(
+def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path, transport: str) -> Settings:
+    slack = slack_over_http(workspace) if transport == "http" else slack_over_a_socket(workspace)
+    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack)
+
+
+def slack_over_a_socket(workspace: Workspace) -> SlackTable:
+    return SlackTable(
         bot_token=SecretStr(workspace.bot_token),
         app_token=SecretStr(workspace.app_token),
         api_url=workspace.api_url,
     )
-    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack)
+
+
+def slack_over_http(workspace: Workspace) -> SlackTable:
+    return SlackTable(
+        mode="http",
+        listen="127.0.0.1:0",
+        bot_token=SecretStr(workspace.bot_token),
+        signing_secret=SecretStr(workspace.signing_secret),
+        api_url=workspace.api_url,
+    )
 
 
 @pytest.fixture
@@ -86,11 +107,16 @@ def writing_bot(
 
 @contextmanager
 def connected(settings: Settings, library: Library, workspace: Workspace) -> Iterator[None]:
-    with open_slack_bot(settings, library):
+    """The bot, hearing what happens in the workspace."""
+    with open_slack_bot(settings, library) as bot:
+        if isinstance(bot.transport, HttpTransport):
+            workspace.deliver_to(request_url(bot.transport))
         workspace.wait_for(lambda: workspace.bot_connected)
         yield
-        # Slack's client notices its own closing only after seconds; the server's at once.
-        threading.Timer(0.2, workspace.drop_connections).start()
+
+
+def request_url(transport: HttpTransport) -> str:
+    return f"http://127.0.0.1:{transport.port}{EVENTS_PATH}"
 
 
 def replies(workspace: Workspace, channel: str, ts: str) -> list[Message]:

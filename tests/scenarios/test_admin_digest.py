@@ -37,11 +37,12 @@ def digesting_bot(settings: Settings, workspace: Workspace, handbook: Library) -
 
 @pytest.mark.usefixtures("digesting_bot")
 def test_only_what_everybody_could_read_is_quoted(workspace: Workspace) -> None:
-    ask(workspace, PUBLIC, person=BOB)
+    ts = ask(workspace, PUBLIC, person=BOB)["thread_ts"]
     ask(workspace, PRIVATE, channel=LEADERS)
     ask(workspace, DIRECT, channel="D0BOB", person=BOB)
     on_demand = shown(lorebot(workspace, "digest"))
     assert "tungsten" in on_demand
+    assert f"<{workspace.url}archives/{HELP}/p{ts.replace('.', '')}|" in on_demand
     assert "molybdenum" not in on_demand
     assert "osmium" not in on_demand
     assert "And 2 more" in on_demand

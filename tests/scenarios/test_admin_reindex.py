@@ -6,14 +6,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.settings import Settings
 from bot.workspace import Workspace
 from indexer.library import Library, open_library
-from indexer.settings import FilesSource
-from tests.scenarios.conftest import ALICE, Message, connected, lorebot, shown
+from indexer.settings import FilesSource, SlackSource
+from tests.scenarios.conftest import ALICE, HELP, LEADERS, Message, ask, connected, lorebot, shown
 from tests.scenarios.test_crash import environment, running
 
 __all__ = ["environment"]
@@ -121,6 +122,24 @@ def test_one_page_is_read_by_its_address_and_nothing_else(
     lorebot(workspace, f"reindex url <{LINK}vacation.md>")
     reported(workspace, "Read again", "1 new", "0 gone")
     assert titles(library) == {"travel", "food", "vacation"}
+
+
+def test_one_channel_is_read_and_answers_there_and_nowhere_else(
+    workspace: Workspace, settings: Settings
+) -> None:
+    source = SlackSource(
+        name="slack", token=SecretStr(workspace.bot_token), api_url=workspace.api_url
+    )
+    own = settings.model_copy(update={"sources": (source,)})
+    with open_library(own) as library, connected(own, library, workspace):
+        for channel in (LEADERS, "C0ENG"):
+            workspace.post(ALICE, channel, "The coffee machine is repaired by Marten on Tuesdays.")
+        lorebot(workspace, f"reindex channel <#{LEADERS}|leadership>")
+        reported(workspace, "Read again", "1 new")
+        assert len(library.store.documents()) == 1
+        coffee = "By whom is the coffee machine repaired?"
+        assert "Marten" in ask(workspace, coffee, channel=LEADERS)["text"]
+        assert "Marten" not in shown(ask(workspace, coffee, channel=HELP))
 
 
 @pytest.mark.usefixtures("library")

@@ -11,7 +11,7 @@ from bot.records.answers import Answers
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
 from bot.settings import Settings
-from bot.workspace import Workspace
+from bot.workspace import Channel, Workspace
 from tests.scenarios.conftest import (
     ALICE,
     BOB,
@@ -55,6 +55,21 @@ def test_a_follow_up_needs_no_mention(workspace: Workspace) -> None:
         return [one for one in replies(workspace, HELP, thread) if "30 EUR" in str(one["text"])]
 
     assert workspace.wait_for(second, timeout=30)
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_follow_up_is_not_lost_while_slack_does_not_show_its_thread(workspace: Workspace) -> None:
+    """Its event gets no receipt then, so that Slack sends it again."""
+    thread = ask(workspace, MEALS)["thread_ts"]
+    workspace.faults.add("conversations.replies", status=500)
+    ts = workspace.post(ALICE, HELP, "and at home?", thread_ts=thread)
+    (event,) = workspace.event_ids(ts)
+    workspace.wait_for(lambda: workspace.acknowledged(event), timeout=30)
+    assert workspace.attempts(event) > 1
+    workspace.wait_for(
+        lambda: [one for one in replies(workspace, HELP, thread) if "30 EUR" in str(one["text"])],
+        timeout=30,
+    )
 
 
 @pytest.mark.usefixtures("bot")
@@ -126,6 +141,29 @@ def test_ask_answers_the_asker_alone_from_all_that_they_may_read(workspace: Work
     assert everybody == []
     assert PRICE not in json.dumps(asked_privately(workspace, SECRET, person=BOB))
     assert "not guests" in asked_privately(workspace, MEALS, person=GUEST)["text"]
+
+
+@pytest.mark.usefixtures("bot")
+def test_ask_works_where_the_bot_is_not(workspace: Workspace) -> None:
+    workspace.leave("U0LOREBOT", "C0ENG")
+    assert "45 EUR" in json.dumps(asked_privately(workspace, MEALS, BOB, "C0ENG"))
+    workspace.add_channel(Channel("C0DUO", "duo", (ALICE, BOB), is_private=True))
+    assert PRICE in json.dumps(asked_privately(workspace, SECRET, ALICE, "C0DUO"))
+    assert PRICE not in json.dumps(asked_privately(workspace, SECRET, BOB, "C0DUO"))
+    assert {one.get("ephemeral_to") for one in workspace.messages("C0DUO")} == {ALICE, BOB}
+
+
+@pytest.mark.usefixtures("bot")
+def test_in_a_group_message_a_mention_is_answered_for_everybody_there(
+    workspace: Workspace,
+) -> None:
+    group = "G0TRIO"
+    trio = (ALICE, BOB, "U0LOREBOT")
+    workspace.add_channel(Channel(group, "mpdm-alice--bob--lorebot-1", trio, is_mpim=True))
+    unasked = workspace.post(ALICE, group, MEALS)
+    assert "45 EUR" in ask(workspace, MEALS, channel=group)["text"]
+    assert PRICE not in json.dumps(ask(workspace, SECRET, channel=group))
+    assert replies(workspace, group, unasked) == []
 
 
 @pytest.mark.usefixtures("bot")

@@ -94,6 +94,21 @@ def test_an_old_reaction_does_not_take_back_a_newer_vote(
 
 
 @pytest.mark.usefixtures("bot")
+def test_a_reaction_that_slack_tells_of_again_does_not_vote_again(
+    workspace: Workspace, votes: VotesOf
+) -> None:
+    message = ask(workspace, MEALS)
+    workspace.react(BOB, HELP, message["ts"], "+1")
+    workspace.wait_for(lambda: votes(message) == {BOB: Thumb.UP})
+    workspace.unreact(BOB, HELP, message["ts"], "+1")
+    workspace.wait_for(lambda: votes(message) == {})
+    added, *_ = workspace.event_ids(message["ts"])[-2:]
+    workspace.deliver_again(added)
+    workspace.wait_for(lambda: workspace.acknowledged(added))
+    assert votes(message) == {}
+
+
+@pytest.mark.usefixtures("bot")
 def test_a_bad_answer_is_explained_in_a_form(
     workspace: Workspace, votes: VotesOf, corrections: CorrectionsOf
 ) -> None:

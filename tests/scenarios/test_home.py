@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+import httpx
 import pytest
 
 from bot.records.channels import People
@@ -30,10 +31,12 @@ def home(workspace: Workspace, person: str, *words: str) -> Payload:
 @pytest.mark.usefixtures("bot")
 def test_everyone_finds_help_and_their_own_questions(workspace: Workspace) -> None:
     assert "not asked me anything" in shown(home(workspace, BOB, "Mention me"))
-    answer = ask(workspace, MEALS, person=BOB)
-    link = f"{workspace.url}archives/{HELP}/p{answer['ts'].replace('.', '')}"
+    asked = ask(workspace, MEALS, person=BOB)["thread_ts"]
+    link = f"{workspace.url}archives/{HELP}/p{asked.replace('.', '')}"
     view = shown(home(workspace, BOB, "meals"))
     assert link in view
+    opened = httpx.get(link)
+    assert opened.headers["location"] == f"/?channel={HELP}&thread={asked}"
     assert "For admins" not in view
     assert "meals" not in shown(home(workspace, ALICE, "For admins"))
 

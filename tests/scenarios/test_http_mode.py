@@ -1,10 +1,11 @@
-"""The questions' scenarios once more over HTTP: signed requests into the same listeners."""
+"""What only HTTP has: signatures, foreign requests, several replicas, one of which dies."""
 
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,25 +20,13 @@ from tests.scenarios.conftest import (
     ALICE,
     BOT,
     HELP,
-    StartBot,
     answer_to,
     ask,
-    lorebot,
     replies,
-    shown,
+    request_url,
+    slack_over_http,
 )
 from tests.scenarios.test_crash import environment
-from tests.scenarios.test_questions import (  # noqa: F401 - run once more, over HTTP
-    test_a_direct_message_is_answered_without_a_mention,
-    test_a_greeting_is_greeted,
-    test_a_guest_is_told_that_guests_are_not_answered,
-    test_a_mention_is_answered_in_its_thread_with_sources_and_buttons,
-    test_a_private_page_speaks_only_where_all_readers_may_read_it,
-    test_a_question_asked_while_the_bot_was_away_is_answered_when_it_returns,
-    test_a_question_inside_a_thread_is_answered_there,
-    test_the_same_event_three_times_gives_one_answer,
-    test_what_the_handbook_does_not_say_is_not_invented,
-)
 
 __all__ = ["environment"]
 
@@ -45,16 +34,8 @@ MEALS = "How much may I spend on meals per day when I travel?"
 
 
 @pytest.fixture
-def http_settings(settings: Settings, workspace: Workspace) -> Settings:
-    slack = settings.slack.model_copy(
-        update={
-            "mode": "http",
-            "listen": "127.0.0.1:0",
-            "signing_secret": SecretStr(workspace.signing_secret),
-            "app_token": SecretStr(""),
-        }
-    )
-    return settings.model_copy(update={"slack": slack})
+def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
+    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack_over_http(workspace))
 
 
 @contextmanager
@@ -62,47 +43,27 @@ def listening(settings: Settings, library: Library) -> Iterator[str]:
     """The bot behind its request URL."""
     with open_slack_bot(settings, library) as bot:
         assert isinstance(bot.transport, HttpTransport)
-        yield f"http://127.0.0.1:{bot.transport.port}{EVENTS_PATH}"
-
-
-@pytest.fixture
-def start_bot(http_settings: Settings, workspace: Workspace, handbook: Library) -> StartBot:
-    @contextmanager
-    def start() -> Iterator[None]:
-        with listening(http_settings, handbook) as url:
-            workspace.deliver_to(url)
-            yield
-
-    return start
+        yield request_url(bot.transport)
 
 
 def test_a_request_with_another_signature_is_refused(
-    http_settings: Settings, workspace: Workspace, handbook: Library
+    settings: Settings, workspace: Workspace, handbook: Library
 ) -> None:
-    slack = http_settings.slack.model_copy(update={"signing_secret": SecretStr("another")})
-    settings = http_settings.model_copy(update={"slack": slack})
+    slack = settings.slack.model_copy(update={"signing_secret": SecretStr("another")})
     with (
-        listening(settings, handbook) as url,
+        listening(settings.model_copy(update={"slack": slack}), handbook) as url,
         pytest.raises(WorkspaceError, match="challenge: http_error"),
     ):
         workspace.deliver_to(url)
 
 
-def test_what_is_not_slack_is_turned_away(http_settings: Settings, handbook: Library) -> None:
-    with listening(http_settings, handbook) as url:
+def test_what_is_not_slack_is_turned_away(settings: Settings, handbook: Library) -> None:
+    with listening(settings, handbook) as url:
         assert httpx.get(url).status_code == 404
         assert httpx.post(url, content=b"{}").status_code == 401
         assert httpx.post(url, content=b"x" * 4_000_001).status_code == 413
         chunks = httpx.post(url, content=iter([b"x", b"y"]))
         assert chunks.status_code == 413
-
-
-@pytest.mark.usefixtures("bot")
-def test_commands_and_votes_come_over_http_too(workspace: Workspace) -> None:
-    assert "Status" in shown(lorebot(workspace, "status"))
-    workspace.open_home(ALICE)
-    assert "For admins" in shown(workspace.wait_for(lambda: workspace.home(ALICE)))
-    assert "45 EUR" in ask(workspace, MEALS, channel=HELP)["text"]
 
 
 @contextmanager

@@ -135,11 +135,22 @@ def test_a_hiccup_of_slack_delays_the_answer_but_does_not_lose_it(
 
 
 @pytest.mark.usefixtures("bot")
-def test_where_slack_cannot_say_who_asks_nothing_is_answered(workspace: Workspace) -> None:
+def test_where_slack_cannot_say_who_asks_nothing_is_answered(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """People read a sentence of their language and a reference; the reason is in the log."""
     workspace.faults.add("users.info", error="user_not_found", times=10)
-    message = ask(workspace, MEALS)
-    assert "45 EUR" not in visible(message)
-    assert "user_not_found" in message["text"]
+    for question, said, kind in (
+        (MEALS, "I could not answer.", "Reference"),
+        ("Wie viel darf ich unterwegs für Essen ausgeben?", "Ich konnte nicht", "Kennung"),
+    ):
+        message = ask(workspace, question)
+        assert "45 EUR" not in visible(message)
+        assert said in message["text"]
+        assert f"{kind} {HELP}:{message['thread_ts']}" in message["text"]
+        assert "user_not_found" not in visible(message)
+        (logged,) = [one for one in caplog.messages if message["thread_ts"] in one]
+        assert "user_not_found" in logged
 
 
 @pytest.mark.usefixtures("writing_bot")

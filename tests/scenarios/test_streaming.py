@@ -164,10 +164,8 @@ def test_an_expired_stream_goes_on_by_updates(
 
 
 def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk: Desk) -> None:
-    while desk.paces.starts.take():
-        pass
-    while desk.paces.updates.take():
-        pass
+    desk.paces.starts.pause(60)
+    desk.paces.updates.pause(60)
     reply = desk.reply()
     assert reply.begin() == ""
     assert desk.thread() == []
@@ -176,8 +174,8 @@ def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk:
 
 
 def test_one_message_whose_answer_is_lost_is_not_posted_again(desk: Desk) -> None:
-    while desk.paces.starts.take() or desk.paces.updates.take():
-        pass
+    desk.paces.starts.pause(60)
+    desk.paces.updates.pause(60)
     reply = desk.reply()
     reply.begin()
     desk.workspace.faults.add("chat.postMessage", status=0, carried_out=True)

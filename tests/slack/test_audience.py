@@ -99,3 +99,33 @@ def test_answers_are_remembered_for_two_minutes_and_no_longer(
     assert calls_made() == 0
     now = 121.0
     assert calls_made() == 2
+
+
+def test_who_leaves_a_channel_loses_it_within_five_minutes() -> None:
+    now = 0.0
+    with Workspace() as workspace:
+        client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
+        audiences = Audiences(client, clock=lambda: now)
+        question = asked("D0ALICE", "U0ALICE")
+        assert "slack_channel:C0LEADS" in audiences.readers(question).principals
+        workspace.leave("U0ALICE", "C0LEADS")
+        now = 299.0
+        assert "slack_channel:C0LEADS" not in audiences.readers(question).principals
+
+
+def test_who_becomes_a_guest_is_refused_within_five_minutes() -> None:
+    now = 0.0
+    with Workspace() as workspace:
+        client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
+        audiences = Audiences(client, clock=lambda: now)
+        audiences.readers(asked("C0HELP", "U0BOB"))
+        workspace.change_person("U0BOB", is_restricted=True)
+        now = 299.0
+        with pytest.raises(Refused, match="not guests"):
+            audiences.readers(asked("C0HELP", "U0BOB"))
+
+
+def test_in_a_group_message_everybody_there_counts(client: WebClient) -> None:
+    group = Asked("G0TRIO:1", "Ev1", "G0TRIO", "1", "U0ALICE", "?")
+    readers = Audiences(client).readers(group)
+    assert readers == Audience.of("public", "slack_channel:G0TRIO")

@@ -61,10 +61,6 @@ def connect(workspace: Workspace) -> Iterator[Connect]:
 
     yield start
     for handler in handlers:
-        handler.client.auto_reconnect_enabled = False
-    # A client whose socket is gone closes at once; else it sits out its last read.
-    workspace.drop_connections()
-    for handler in handlers:
         close_socket(handler)
 
 

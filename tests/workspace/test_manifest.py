@@ -10,7 +10,7 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.workspace import Workspace, WorkspaceError
+from bot.workspace import Channel, Workspace, WorkspaceError
 
 from .conftest import Connect
 
@@ -74,3 +74,23 @@ def test_shortcut_reaches_the_bot_with_its_message(
     workspace.global_shortcut("U0BOB", "about")
     assert bodies[0]["message"]["text"] == "the VPN is down"
     assert [body["type"] for body in bodies] == ["message_action", "shortcut"]
+
+
+def test_group_messages_are_a_kind_of_their_own(workspace: Workspace, client: WebClient) -> None:
+    trio = ("U0ALICE", "U0BOB", "U0LOREBOT")
+    workspace.add_channel(Channel("G0TRIO", "mpdm-alice--bob--lorebot-1", trio, is_mpim=True))
+    assert workspace.event_ids(workspace.post("U0BOB", "G0TRIO", "<@U0LOREBOT> hi")) == []
+    with pytest.raises(SlackApiError) as refused:
+        client.conversations_history(channel="G0TRIO")
+    assert refused.value.response["needed"] == "mpim:history"
+
+
+def test_command_is_answered_where_the_bot_is_no_member(
+    workspace: Workspace, app: App, connect: Connect
+) -> None:
+    app.command("/ask")(lambda ack: ack("Only you see this."))
+    connect(app)
+    workspace.leave("U0LOREBOT", "C0ENG")
+    workspace.command("U0BOB", "C0ENG", "/ask")
+    (answer,) = workspace.messages("C0ENG")
+    assert (answer["text"], answer["ephemeral_to"]) == ("Only you see this.", "U0BOB")

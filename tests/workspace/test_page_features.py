@@ -39,6 +39,12 @@ def plain(text: str) -> dict[str, str]:
     return {"type": "plain_text", "text": text}
 
 
+def talk_to_bob(page: Any) -> None:
+    page.get_by_test_id("browse-people").click()
+    page.locator("[data-testid=talk-to][data-id=U0BOB]").click()
+    page.get_by_role("heading", name="Bob", exact=True).wait_for()
+
+
 class TestInTheBrowser:
     pytestmark = browser_tests
 
@@ -162,18 +168,43 @@ class TestInTheBrowser:
         assert page.locator("[data-testid=channel][data-id=C0HELP]").count() == 0
 
     def test_two_people_write_to_each_other(self, page: Any, workspace: Workspace) -> None:
-        heading = page.get_by_role("heading", name="Bob", exact=True)
-        for _ in range(4):  # a redraw of the page may swallow a click that comes at once
-            page.get_by_test_id("browse-people").click()
-            page.locator("[data-testid=talk-to][data-id=U0BOB]").click()
-            page.wait_for_timeout(3_000)
-            if heading.is_visible():
-                break
-        heading.wait_for()
+        talk_to_bob(page)
         page.get_by_test_id("composer").fill("psst")
         page.get_by_test_id("composer").press("Enter")
         page.get_by_test_id("message").get_by_text("psst").wait_for()
         assert "false" not in page.locator("#channel-header").inner_text()
+
+    def test_conversation_opens_also_when_the_feed_tells_of_it_late(self, page: Any) -> None:
+        def late(socket: Any) -> None:
+            server = socket.connect_to_server()
+
+            def pass_on(message: str) -> None:
+                page.wait_for_timeout(200)
+                socket.send(message)
+
+            server.on_message(pass_on)
+
+        page.route_web_socket("**/page-api/feed*", late)
+        page.reload()
+        talk_to_bob(page)
+
+    def test_click_survives_what_happens_between_press_and_release(
+        self, page: Any, workspace: Workspace
+    ) -> None:
+        ts = workspace.post("U0BOB", "C0HELP", "root")
+        page.get_by_test_id("message").hover()
+        page.get_by_test_id("reply").hover()
+        page.mouse.down()
+        workspace.react("U0BOB", "C0HELP", ts, "eyes")
+        page.wait_for_function(
+            "async ts => (await import('/page/store.js')).store"
+            ".messages.get('C0HELP').get(ts).reactions?.length",
+            arg=ts,
+        )
+        page.wait_for_timeout(100)  # a redraw takes 16 ms
+        page.mouse.up()
+        page.get_by_test_id("thread-composer").wait_for()
+        page.locator("#timeline .reaction").first.wait_for()
 
     def test_stop_button_of_a_status_tells_the_bot(
         self, page: Any, app: App, client: WebClient, connect: Connect, workspace: Workspace

@@ -80,6 +80,12 @@ def test_links_are_found_everywhere(workspace: Workspace, client: WebClient) -> 
     assert workspace.links("C0HELP", ts) == found
 
 
+def test_code_links_nowhere(workspace: Workspace, client: WebClient) -> None:
+    text = "`https://a.example` ```\nhttps://b.example\n``` https://c.example `https://d.example"
+    ts = client.chat_postMessage(channel="C0HELP", text=text)["ts"]
+    assert workspace.links("C0HELP", ts) == ("https://c.example", "https://d.example")
+
+
 @pytest.mark.parametrize(
     ("flags", "previews"),
     [

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.errors import LorebotError
+from bot.prompts import PERSONA_CHARACTERS
 from bot.records.channels import Channels, ChannelSettings
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import Call, Usage
 from bot.slack.calls import slack_call
 from bot.slack.language_choice import chosen_language, language_select
-from bot.slack.said import Block, plain_text, safe, section
+from bot.slack.said import Block, cut, plain_text, safe, section
 
 _log = logging.getLogger(__name__)
 
 _CALLBACK = "channel_settings"
+_OPTIONS, _LABEL = 100, 75
+"""Slack's limits of a select."""
 
 
 class SettingsCommand:
     usage = "settings"
 
-    def __init__(self, channels: Channels, authority: Authority) -> None:
+    def __init__(self, channels: Channels, authority: Authority, sources: Sequence[str]) -> None:
+        """``sources`` are the names of all that are configured."""
         self._channels = channels
         self._authority = authority
+        self._sources = tuple(sources)
 
     def listen(self, app: App) -> None:
         app.view(_CALLBACK)(self._submitted)
@@ -35,7 +40,7 @@ class SettingsCommand:
     def run(self, call: Call) -> None:
         if call.channel.startswith("D"):
             raise Usage("Type this in the channel whose settings you want to see or change.")
-        view = _modal(self._channels.of(call.channel))
+        view = _modal(self._channels.of(call.channel), self._sources)
         with slack_call("open the settings"):
             call.client.views_open(trigger_id=call.trigger, view=view)
 
@@ -43,22 +48,38 @@ class SettingsCommand:
         """Not lazy: the receipt of a modal says what is shown next."""
         view, user = body["view"], body["user"]["id"]
         channel = str(view["private_metadata"])
+        settings = _settings(channel, _values(view))
+        if problems := self._problems(settings):
+            ack(response_action="errors", errors=problems)
+            return
         try:
             with self._authority.acting(client, user, "settings", channel):
-                self._channels.save(_settings(channel, _values(view)))
+                self._channels.save(settings)
             text = f"Saved. <#{channel}> is served like this from the next question on."
         except LorebotError as error:
             _log.warning("The settings of a channel were not saved: %s", error)
             text = f":warning: Nothing was saved. {safe(str(error), 1_000)}"
         ack(response_action="update", view=_told(text))
 
+    def _problems(self, settings: ChannelSettings) -> dict[str, str]:
+        """By field; Slack checks some of it too, but what it sends is not to be relied on."""
+        problems = {}
+        if len(settings.persona) > PERSONA_CHARACTERS:
+            problems["persona"] = f"At most {PERSONA_CHARACTERS} characters, please."
+        if gone := [name for name in settings.sources if name not in self._sources]:
+            problems["sources"] = cut(f"No such source: {', '.join(gone)}", 200)
+        return problems
+
 
 def _settings(channel: str, values: Mapping[str, Any]) -> ChannelSettings:
+    chosen = (values.get("sources") or {}).get("selected_options") or ()
     return ChannelSettings(
         channel=channel,
         auto_answer=bool(values["auto_answer"].get("selected_options")),
         owners=tuple(values["owners"].get("selected_users") or ()),
         language=chosen_language(values["language"]),
+        persona=" ".join(str(values["persona"].get("value") or "").split()),
+        sources=tuple(str(option["value"]) for option in chosen),
     )
 
 
@@ -69,7 +90,7 @@ def _values(view: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _modal(now: ChannelSettings) -> dict[str, Any]:
+def _modal(now: ChannelSettings, sources: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "modal",
         "callback_id": _CALLBACK,
@@ -87,6 +108,13 @@ def _modal(now: ChannelSettings) -> dict[str, Any]:
                 hint="Whom “ask a person” calls; their replies teach me.",
             ),
             _input("Language of the answers", language_select("language", now.language)),
+            _input(
+                "Tone of the answers",
+                _persona(now.persona),
+                hint="For instance “a patient colleague, without jargon”. Heard where a language "
+                "model writes; it changes what I sound like, never what I may say.",
+            ),
+            *_sources(now.sources, sources),
         ],
     }
 
@@ -95,6 +123,37 @@ def _auto_answer(on: bool) -> dict[str, Any]:
     option = {"text": plain_text("Answer every question of this channel"), "value": "on"}
     element = {"type": "checkboxes", "action_id": "auto_answer", "options": [option]}
     return element | ({"initial_options": [option]} if on else {})
+
+
+def _persona(now: str) -> dict[str, Any]:
+    element = {
+        "type": "plain_text_input",
+        "action_id": "persona",
+        "max_length": PERSONA_CHARACTERS,
+    }
+    return element | ({"initial_value": now} if now else {})
+
+
+def _sources(now: Sequence[str], known: Sequence[str]) -> list[Block]:
+    """A choice where there is one; what is chosen already comes first, or would be lost."""
+    options = {
+        name: {"text": plain_text(cut(name, _LABEL)), "value": name}
+        for name in sorted(known, key=lambda name: name not in now)[:_OPTIONS]
+    }
+    gone = [name for name in now if name not in known]
+    hint = "Leave it empty to answer from all of them."
+    if gone:
+        hint += f" No longer there, so nothing is found in them: {', '.join(gone)}."
+    if not options:
+        return []
+    chosen = [options[name] for name in now if name in options]
+    element = {
+        "type": "multi_static_select",
+        "action_id": "sources",
+        "options": list(options.values()),
+    }
+    element |= {"initial_options": chosen} if chosen else {}
+    return [_input("Answer only from", element, hint=cut(hint, 2_000))]
 
 
 def _input(label: str, element: dict[str, Any], hint: str = "") -> Block:

@@ -24,8 +24,10 @@ from bot.slack.admin.forget import ForgetCommand
 from bot.slack.admin.looking import AuditCommand, FeedbackCommand, SourcesCommand, StatusCommand
 from bot.slack.admin.models import ModelsCommand
 from bot.slack.admin.reindex import ReindexCommand
+from bot.slack.admin.training import TrainCommand
 from bot.slack.home import Home
 from bot.slack.overview import Overview
+from bot.slack.permalinks import Permalinks
 from indexer.library import Library
 
 
@@ -49,14 +51,21 @@ def open_desk(
     registry = Registry(database, settings.models_dir)
     pinned = str(settings.model.path or settings.model.url)
     overview = Overview(library, health, statistics, registry, pinned)
-    unanswered = Unanswered(statistics)
+    permalinks = Permalinks()
+    unanswered = Unanswered(statistics, permalinks)
 
     reindex = ReindexCommand(
-        client, Reindexer(library, settings), Reindexes(database), jobs, authority
+        client,
+        Reindexer(library, settings),
+        Reindexes(database),
+        jobs,
+        authority,
+        by_worker=settings.index.worker,
     )
     models = ModelsCommand(registry, overview, authority)
     forget = ForgetCommand(forgetting, people, authority)
-    channel = SettingsCommand(Channels(database), authority)
+    sources = tuple(source.name for source in settings.sources)
+    channel = SettingsCommand(Channels(database), authority, sources)
     digest = DigestCommand(
         client,
         unanswered,
@@ -70,6 +79,7 @@ def open_desk(
         SourcesCommand(overview),
         reindex,
         models,
+        TrainCommand(client, jobs, authority),
         FeedbackCommand(overview),
         digest,
         channel,
@@ -79,4 +89,4 @@ def open_desk(
     Command(authority, subcommands).listen(app)
     for part in (reindex, models, forget, channel):
         part.listen(app)
-    Home(statistics, people, forgetting, overview, unanswered, authority).listen(app)
+    Home(statistics, people, forgetting, overview, unanswered, permalinks, authority).listen(app)

@@ -13,12 +13,13 @@ from bot.records.statistics import AskedBefore, Statistics
 from bot.slack.admin.command import COMMAND, Call, Usage
 from bot.slack.calls import SlackCallFailed, slack_call, temporary
 from bot.slack.clients import current_team, serving
-from bot.slack.said import Said, context, header, plain, safe, section
+from bot.slack.permalinks import Permalinks
+from bot.slack.said import Said, context, header, plain, section
 
 _log = logging.getLogger(__name__)
 
 _JOB = "digest"
-_SHOWN = 15
+_SHOWN, _IN_SECTION = 15, 5
 
 
 class Unanswered:
@@ -28,8 +29,9 @@ class Unanswered:
     even admins may read it.
     """
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, permalinks: Permalinks) -> None:
         self._statistics = statistics
+        self._permalinks = permalinks
 
     def said(self, client: WebClient, days: int = 7) -> Said:
         team = current_team()
@@ -48,10 +50,15 @@ class Unanswered:
             return Said(
                 title, (header(title), section("Nothing: every question found its answer."))
             )
-        rows = "\n".join(f"•  {_row(one)}" for one in shown[:_SHOWN]) or "None in public channels."
+        rows = [f"•  {self._row(client, one)}" for one in shown[:_SHOWN]]
+        pieces = [section("\n".join(part)) for part in _pieces(rows)]
         more = len(asked) - len(shown[:_SHOWN])
         note = [context(f"And {more} more, or asked where not everybody reads.")] if more else []
-        return Said(f"{title}: {len(asked)}", (header(title), section(rows), *note))
+        return Said(f"{title}: {len(asked)}", (header(title), *pieces, *note))
+
+    def _row(self, client: WebClient, one: AskedBefore) -> str:
+        question = self._permalinks.question(client, one)
+        return f"{question}  —  <#{one.channel}>, {one.asked_at:%-d %b}"
 
 
 class DigestCommand:
@@ -102,8 +109,11 @@ class DigestCommand:
             )
 
 
-def _row(one: AskedBefore) -> str:
-    return f"{safe(one.text)}  —  <#{one.channel}>, {one.asked_at:%-d %b}"
+def _pieces(rows: list[str]) -> list[list[str]]:
+    """As many rows as fit into one section, links and all."""
+    return [rows[at : at + _IN_SECTION] for at in range(0, len(rows), _IN_SECTION)] or [
+        ["None in public channels."]
+    ]
 
 
 def _is_public(client: WebClient, channel: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.records.audit import Act, Audit
+from bot.records.audit import BOT, Act, Audit
 from bot.slack.admin.command import Call
 from bot.slack.mrkdwn import link
 from bot.slack.overview import Overview
@@ -73,4 +73,5 @@ class AuditCommand:
 def _row(act: Act) -> str:
     when = f"{act.at:%-d %b %H:%M} UTC" if act.at else ""
     subject = f" `{safe(act.subject, 80)}`" if act.subject else ""
-    return f"•  {when}  <@{act.actor}>  *{safe(act.action)}*{subject}  {safe(act.outcome)}"
+    who = "by itself" if act.actor == BOT else f"<@{act.actor}>"
+    return f"•  {when}  {who}  *{safe(act.action)}*{subject}  {safe(act.outcome)}"

@@ -11,6 +11,7 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.errors import LorebotError, ReindexRunning
+from bot.indexing import APPLICATION, QUEUE
 from bot.jobs import Jobs
 from bot.records.audit import Act
 from bot.records.reindexes import Reindex, Reindexes
@@ -19,6 +20,7 @@ from bot.slack.admin.authority import Authority
 from bot.slack.admin.buttons import on_click
 from bot.slack.admin.command import COMMAND, Call, Usage
 from bot.slack.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.clients import current_team
 from bot.slack.said import Said, actions, button, plain, safe, section
 from indexer.errors import IndexerError, SyncCancelled
 from indexer.sync import Plan, Progressed, Report
@@ -42,7 +44,11 @@ class ReindexCommand:
         reindexes: Reindexes,
         jobs: Jobs,
         authority: Authority,
+        *,
+        by_worker: bool = False,
     ) -> None:
+        """With ``by_worker`` what is asked for here is done by ``lorebot worker``."""
+        self._by_worker = by_worker
         self._client = client
         self._reindexer = reindexer
         self._reindexes = reindexes
@@ -64,7 +70,7 @@ class ReindexCommand:
         except ReindexRunning:
             self._resume()
             raise
-        self._jobs.start(_JOB, begun.id)
+        self._start(begun.id)
         return plain(
             "I have begun. Watch how far I am in our direct messages; there you can also stop me."
         )
@@ -72,7 +78,13 @@ class ReindexCommand:
     def _resume(self) -> None:
         """One whose process died before its job was kept would hold the only place for ever."""
         if running := self._reindexes.running():
-            self._jobs.start(_JOB, running.id)
+            self._start(running.id)
+
+    def _start(self, reindex_id: str) -> None:
+        if self._by_worker:
+            self._jobs.enqueue(APPLICATION, QUEUE, _JOB, reindex_id, current_team())
+        else:
+            self._jobs.start(_JOB, reindex_id)
 
     def _cancel(self, value: str, user: str) -> Said | None:
         if not self._reindexes.cancel(value, user):

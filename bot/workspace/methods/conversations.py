@@ -10,7 +10,7 @@ from bot.workspace.shapes import channel_shape, message_shape
 from bot.workspace.state import WorkspaceState
 from bot.workspace.web_api import Method
 
-TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im"}
+TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
 
 
 class ConversationMethods:
@@ -103,10 +103,10 @@ class ConversationMethods:
 
     def _channels(self, arguments: Arguments, channels: Sequence[Channel]) -> Payload:
         types = arguments.words("types") or ["public_channel"]
-        unknown = set(types) - {*TYPES, "mpim"}
+        unknown = set(types) - set(TYPES)
         if unknown:
             raise Refused("invalid_types", [f"[ERROR] unknown types: {sorted(unknown)}"])
-        kinds = {TYPES[name] for name in types if name in TYPES}
+        kinds = {TYPES[name] for name in types}
         wanted = [channel for channel in channels if channel.kind in kinds]
         page, following = page_of(wanted, arguments, key=lambda channel: channel.id)
         return {"channels": [channel_shape(self._state, channel) for channel in page], **following}

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { mrkdwnLine } from "./mrkdwn.js";
-import { store } from "./store.js";
+import { isDirect, store } from "./store.js";
 
 const PAUSE = 200; // milliseconds without typing before the bot is asked for suggestions
 
@@ -19,7 +19,7 @@ function people() {
 }
 
 function conversations() {
-  return [...store.channels.values()].filter((each) => each.kind !== "im").map((each) => [each.id, `#${each.name}`]);
+  return [...store.channels.values()].filter((each) => !isDirect(each)).map((each) => [each.id, `#${each.name}`]);
 }
 
 /** A select of [value, label] pairs. */

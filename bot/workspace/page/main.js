@@ -7,7 +7,7 @@ import { membersButton } from "./members.js";
 import { closePopover } from "./popover.js";
 import { act, follow } from "./server.js";
 import { renderSidebar } from "./sidebar.js";
-import { changed, channel, isReply, isUnread, listen, message, messagesOf, person, store } from "./store.js";
+import { changed, channel, isDirect, isReply, isUnread, listen, message, messagesOf, person, store } from "./store.js";
 import { renderThread, renderTimeline } from "./timeline.js";
 import { renderHome, renderModal } from "./views.js";
 
@@ -16,7 +16,9 @@ const FIRST_CHANNEL = "C0GENERAL";
 const part = (id) => document.getElementById(id);
 const closedThreads = new Set();
 let entered = "";
+let awaited = "";
 let headed = "";
+let threadHeaded = "";
 
 const channelComposer = composer("composer", (text, files) => act("post", { channel: store.channel, text, files }), { withCommands: true });
 const threadComposer = composer("thread-composer", (text, files) => act("post", { channel: store.channel, text, files, thread_ts: store.thread }));
@@ -30,10 +32,13 @@ function showSidebar(open) {
   part("frame").dataset.sidebar = String(open);
 }
 
+/** One that was only just opened or joined comes with the feed, perhaps in a moment. */
 function openChannel(id, thread = null) {
   closePopover();
   showSidebar(false);
-  store.channel = store.channels.has(id) ? id : [...store.channels.keys()][0];
+  awaited = store.channels.has(id) ? "" : id;
+  if (awaited) return;
+  store.channel = id;
   store.thread = thread ?? newestAnswer(store.channel);
   showTab("messages");
   changed();
@@ -70,7 +75,7 @@ function isWithBot() {
 }
 
 function become(personId) {
-  store.editing = "";
+  store.editing = awaited = "";
   follow(personId, heard);
 }
 
@@ -79,13 +84,15 @@ function enter() {
   entered = store.me;
   const keep = store.channels.has(store.channel);
   const thread = keep && message(store.channel, store.thread) ? store.thread : null;
-  openChannel(keep ? store.channel : FIRST_CHANNEL, thread);
+  const first = store.channels.has(FIRST_CHANNEL) ? FIRST_CHANNEL : [...store.channels.keys()][0];
+  openChannel(keep ? store.channel : first, thread);
 }
 
 /** Turns to the thread in which the bot starts to answer this person. */
 function heard(update) {
   if (update.type === "snapshot") {
     if (entered !== store.me || !store.channels.has(store.channel)) enter();
+    if (store.channels.has(awaited)) openChannel(awaited);
     return;
   }
   const answers = update.type === "message" && update.message.user === store.bot && isReply(update.message);
@@ -101,17 +108,21 @@ function turnTo(channelId, rootTs) {
 
 // Drawing
 
+function nameOf(item) {
+  return isDirect(item) ? item.name : `#${item.name}`;
+}
+
 function title() {
   const here = channel(store.channel);
   if (here.kind === "im") return [avatar(person(here.members.find((id) => id !== store.me)), "small"), h("h1", {}, here.name)];
-  return [h("span", { class: "hash" }, here.kind === "group" ? icon(ICONS.lock) : "#"), h("h1", {}, here.name)];
+  return [h("span", { class: "hash" }, here.kind === "channel" ? "#" : icon(ICONS.lock)), h("h1", {}, here.name)];
 }
 
 function drawHeader() {
   const here = channel(store.channel);
   const tab = (name, label) => h("button", { class: "tab", type: "button", "data-testid": `tab-${name}`,
     "aria-current": store.tab === name ? "page" : null, onclick: () => showTab(name) }, label);
-  const mark = JSON.stringify([here, store.tab, store.me, [...store.people.values()]]);
+  const mark = JSON.stringify([here.id, here.name, here.topic, here.members, store.tab, store.me, [...store.people.values()]]);
   if (mark === headed) return;
   headed = mark;
   part("channel-header").replaceChildren(
@@ -127,9 +138,13 @@ function drawThread() {
   part("frame").dataset.thread = Boolean(root);
   if (!root) return;
   const here = channel(store.channel);
-  part("thread-header").replaceChildren(
-    h("div", { class: "bar-title" }, h("h1", {}, "Thread"), h("span", { class: "topic" }, here.titles[store.thread] ?? (here.kind === "im" ? here.name : `#${here.name}`))),
-    h("button", { class: "tool", type: "button", title: "Close thread", "aria-label": "Close thread", "data-testid": "close-thread", onclick: closeThread }, icon(ICONS.close)));
+  const topic = here.titles[store.thread] ?? nameOf(here);
+  if (topic !== threadHeaded) {
+    threadHeaded = topic;
+    part("thread-header").replaceChildren(
+      h("div", { class: "bar-title" }, h("h1", {}, "Thread"), h("span", { class: "topic" }, topic)),
+      h("button", { class: "tool", type: "button", title: "Close thread", "aria-label": "Close thread", "data-testid": "close-thread", onclick: closeThread }, icon(ICONS.close)));
+  }
   renderThread(part("thread-messages"));
   threadComposer.show(`${store.me}-${store.channel}-${store.thread}`, "Reply…");
 }
@@ -144,7 +159,7 @@ function empty() {
       h("p", {}, "Only the two of you can read this conversation."),
       here.prompts && h("div", { class: "prompts" }, ...here.prompts.prompts.map(ask)));
   }
-  return h("div", { class: "empty" }, h("h2", {}, `This is the beginning of #${here.name}`),
+  return h("div", { class: "empty" }, h("h2", {}, `This is the beginning of ${nameOf(here)}`),
     here.topic && h("p", {}, here.topic), h("p", {}, `Mention @${person(store.bot).name} to ask a question.`));
 }
 
@@ -175,7 +190,7 @@ listen(() => {
   else renderTimeline(part("timeline"), { openThread, empty });
   drawThread();
   const here = channel(store.channel);
-  channelComposer.show(`${store.me}-${store.channel}`, here.kind === "im" ? `Message ${here.name}` : `Message #${here.name}`);
+  channelComposer.show(`${store.me}-${store.channel}`, `Message ${nameOf(here)}`);
   part("bot-away").hidden = store.connected;
   part("bot-away").textContent = `${person(store.bot).name} is not connected. It will see what you write as soon as it is.`;
   renderModal(part("modal"));

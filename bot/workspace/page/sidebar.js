@@ -1,30 +1,34 @@
 // The sidebar: the workspace, its conversations, and who one is.
 
 import { avatar } from "./avatar.js";
-import { h, icon, ICONS } from "./dom.js";
+import { h, icon, ICONS, patch } from "./dom.js";
 import { badge, browseChannels, browsePeople } from "./members.js";
 import { menu } from "./popover.js";
-import { callsIn, isUnread, person, store } from "./store.js";
+import { callsIn, isDirect, isUnread, person, store } from "./store.js";
 
-let drawn = "";
+const PARTS = { key: (part) => part.key, signature: (part) => part.mark, render: (part) => part.render() };
 
 /** `actions`: openChannel(id), become(personId). */
 export function renderSidebar(container, actions) {
-  const channels = [...store.channels.values()];
-  const mark = JSON.stringify([channels.map((item) => [item.id, item.name, item.kind, item.is_shared, isUnread(item), callsIn(item)]),
-    store.channel, store.me, store.workspace, store.connected, store.online, [...store.people.values()], store.openChannels]);
-  if (mark === drawn) return;
-  drawn = mark;
-  container.replaceChildren(
-    h("div", { class: "workspace" },
-      h("span", { class: "workspace-mark", "aria-hidden": "true" }, store.workspace[0] ?? ""),
-      h("span", { class: "workspace-name" }, store.workspace)),
-    h("div", { class: "conversations" },
-      heading("Channels", "Join a channel", (event) => browseChannels(event.currentTarget, actions.openChannel), "browse-channels"),
-      ...channels.filter((item) => item.kind !== "im").map((item) => entry(item, actions)),
-      heading("Direct messages", "Write to somebody", (event) => browsePeople(event.currentTarget, actions.openChannel), "browse-people"),
-      ...channels.filter((item) => item.kind === "im").map((item) => entry(item, actions))),
-    switcher(actions));
+  patch(container, [
+    { key: "workspace", mark: store.workspace, render: workspace },
+    { key: "conversations", mark: "", render: () => h("div", { class: "conversations" }) },
+    { key: "switcher", mark: JSON.stringify([store.me, store.teams, person(store.me)]), render: () => switcher(actions) },
+  ], PARTS);
+  const [channels, direct] = [[], []];
+  for (const item of store.channels.values()) (isDirect(item) ? direct : channels).push(entry(item, actions));
+  const join = (event) => browseChannels(event.currentTarget, actions.openChannel);
+  const write = (event) => browsePeople(event.currentTarget, actions.openChannel);
+  patch(container.querySelector(".conversations"), [
+    { key: "channels", mark: "", render: () => heading("Channels", "Join a channel", join, "browse-channels") }, ...channels,
+    { key: "direct", mark: "", render: () => heading("Direct messages", "Write to somebody", write, "browse-people") }, ...direct,
+  ], PARTS);
+}
+
+function workspace() {
+  return h("div", { class: "workspace" },
+    h("span", { class: "workspace-mark", "aria-hidden": "true" }, store.workspace[0] ?? ""),
+    h("span", { class: "workspace-name" }, store.workspace));
 }
 
 function heading(text, title, onclick, testid) {
@@ -32,13 +36,20 @@ function heading(text, title, onclick, testid) {
     h("button", { class: "tool", type: "button", title, "aria-label": title, "aria-haspopup": "menu", "data-testid": testid, onclick }, icon(ICONS.plus)));
 }
 
+/** One conversation, as a part that is drawn anew only where it looks different. */
 function entry(item, actions) {
   const other = item.kind === "im" ? person(item.members.find((id) => id !== store.me)) : null;
-  const face = other ? avatar(other, "small") : h("span", { class: "hash" }, item.kind === "group" ? icon(ICONS.lock) : "#");
-  const unread = isUnread(item) && item.id !== store.channel;
+  const isCurrent = item.id === store.channel;
+  const unread = isUnread(item) && !isCurrent;
   const calls = unread ? callsIn(item) : 0;
+  const mark = JSON.stringify([item.name, item.kind, item.is_shared, isCurrent, unread, calls, other, other?.is_bot && store.connected]);
+  return { key: item.id, mark, render: () => drawn(item, { other, isCurrent, unread, calls }, actions) };
+}
+
+function drawn(item, { other, isCurrent, unread, calls }, actions) {
+  const face = other ? avatar(other, "small") : h("span", { class: "hash" }, item.kind === "channel" ? "#" : icon(ICONS.lock));
   return h("button", { class: "conversation", type: "button", "data-testid": "channel", "data-id": item.id,
-    "aria-current": item.id === store.channel ? "page" : null, "data-unread": unread,
+    "aria-current": isCurrent ? "page" : null, "data-unread": unread,
     "aria-label": nameOf(item, unread), onclick: () => actions.openChannel(item.id) },
   face,
   h("span", { class: "conversation-name" }, item.name),
@@ -50,7 +61,7 @@ function entry(item, actions) {
 }
 
 function nameOf(item, unread) {
-  const kind = { group: "private channel", im: "direct message", channel: "channel" }[item.kind];
+  const kind = { group: "private channel", im: "direct message", mpim: "group message", channel: "channel" }[item.kind];
   return `${item.name}, ${kind}${unread ? ", unread" : ""}`;
 }
 

@@ -24,6 +24,11 @@ export const store = {
 
 const listeners = [];
 let scheduled = false;
+let pressed = false;
+
+// A click is lost whose node is replaced between press and release: drawing waits for the release.
+addEventListener("pointerdown", (event) => { pressed = event.button === 0; }, true);
+for (const end of ["pointerup", "pointercancel", "dragend"]) addEventListener(end, () => { pressed = false; }, true);
 
 export function listen(listener) {
   listeners.push(listener);
@@ -33,8 +38,13 @@ export function listen(listener) {
 export function changed() {
   if (scheduled) return;
   scheduled = true;
-  // A timer, not a frame: pages in the background stay up to date too.
+  drawSoon();
+}
+
+/** By a timer, not a frame: pages in the background stay up to date too. */
+function drawSoon() {
   setTimeout(() => {
+    if (pressed) return drawSoon();
     scheduled = false;
     for (const listener of listeners) listener();
   }, 16);
@@ -60,6 +70,11 @@ export function message(channelId, ts) {
   return store.messages.get(channelId)?.get(ts);
 }
 
+/** Whether a conversation is among people, named by them. */
+export function isDirect(item) {
+  return item.kind === "im" || item.kind === "mpim";
+}
+
 export function isReply(item) {
   return Boolean(item.thread_ts) && item.thread_ts !== item.ts;
 }
@@ -80,7 +95,7 @@ export function isUnread(item) {
 /** How often this person is addressed in what he has not read: by name, or directly. */
 export function callsIn(item) {
   const unread = messagesOf(item.id).filter((each) => each.user !== store.me && each.ts > item.read);
-  return unread.filter((each) => item.kind === "im" || each.pings_me).length;
+  return unread.filter((each) => isDirect(item) || each.pings_me).length;
 }
 
 function put(item) {

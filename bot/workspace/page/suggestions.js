@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { h, icon, ICONS } from "./dom.js";
-import { person, store } from "./store.js";
+import { isDirect, person, store } from "./store.js";
 
 /**
  * Candidates for the word before the cursor, as { start, choices }. A choice has text, label,
@@ -20,13 +20,13 @@ export function suggestionsFor(before, withCommands) {
 
 function commands(beginning) {
   return store.commands.filter((each) => each.name.slice(1).startsWith(beginning)).map((each) => ({
-    text: each.name, label: `${each.name} ${each.usage_hint}`.trim(), note: each.description, face: avatar(person(store.bot), "small"),
+    text: each.name, label: each.name, note: each.description, face: avatar(person(store.bot), "small"),
   }));
 }
 
 function channels(beginning) {
   return [...store.channels.values()]
-    .filter((item) => item.kind !== "im" && starts(item.name, beginning))
+    .filter((item) => !isDirect(item) && starts(item.name, beginning))
     .map((item) => ({ text: `#${item.name}`, label: item.name, note: item.topic,
       face: h("span", { class: "hash" }, item.kind === "group" ? icon(ICONS.lock) : "#") }));
 }

@@ -1,0 +1,68 @@
+"""The list of what was forgotten, by digests: it outlives every restore of an older backup."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from bot.errors import RecordsError
+from bot.records.database import open_engine
+from bot.records.operation_tables import ForgottenRow
+
+
+class Kind(StrEnum):
+    PERSON = "person"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """``digest`` stands for an id; what came before ``at`` is to be gone."""
+
+    kind: Kind
+    digest: str
+    at: datetime
+
+
+def digest_of(kind: Kind, name: str) -> str:
+    """A pseudonym, no secret: whoever guesses an id can tell whether it is on the list."""
+    return hashlib.sha256(f"lorebot forgets the {kind} {name}".encode()).hexdigest()
+
+
+def remember(session: Session, items: Iterable[Forgotten]) -> None:
+    """Put them on the list; of two of the same the later counts."""
+    for item in items:
+        row = session.get(ForgottenRow, (item.kind, item.digest))
+        if row is None:
+            session.add(ForgottenRow(kind=item.kind, digest=item.digest, at=item.at))
+            session.flush()  # so that the next one of the same finds it
+        else:
+            row.at = max(row.at, item.at)
+
+
+def moments(session: Session, kind: Kind) -> Mapping[str, datetime]:
+    """Since when each digest of that kind is to be gone."""
+    rows = session.scalars(select(ForgottenRow).where(ForgottenRow.kind == kind))
+    return {row.digest: row.at for row in rows}
+
+
+def forgotten_in(url: str) -> tuple[Forgotten, ...]:
+    """The list of a database, which is neither created nor migrated. Raises RecordsError."""
+    engine = open_engine(url)
+    try:
+        if not inspect(engine).has_table(ForgottenRow.__tablename__):
+            return ()
+        with Session(engine) as session:
+            rows = session.scalars(select(ForgottenRow).order_by(ForgottenRow.at))
+            return tuple(Forgotten(Kind(row.kind), row.digest, row.at) for row in rows)
+    except SQLAlchemyError as error:
+        raise RecordsError("Who was forgotten could not be read from the records.") from error
+    finally:
+        engine.dispose()

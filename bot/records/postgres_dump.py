@@ -1,0 +1,113 @@
+"""A Postgres database written to a file and read back, by Postgres' own pg_dump and pg_restore."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import RecordsError
+from bot.records import (  # noqa: F401 - their tables belong to the metadata
+    model_tables,
+    operation_tables,
+    thread_tables,
+)
+from bot.records.database import open_engine
+from bot.records.tables import Base
+
+_JOBS = "dbos"
+_VERSION = "alembic_version"
+
+
+def dump(url: str, to: Path) -> None:
+    """Records and jobs as they are at one moment, while they are in use. Raises RecordsError."""
+    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+
+
+def restore(url: str, file: Path) -> None:
+    """Put a dump in place of records and jobs, all of it or nothing.
+
+    Raises RecordsError; then the database is as it was, or empty where it says so.
+    """
+    _clear(url)
+    _run(
+        "pg_restore", url, "--single-transaction", "--exit-on-error", "--no-owner",
+        "--no-privileges", str(file),
+    )  # fmt: skip
+
+
+def check_alone(url: str) -> None:
+    """Raises RecordsError where anybody else is connected, or the database is not ours alone."""
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            others = connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                )
+            )
+            tables = set(inspect(connection).get_table_names())
+    except SQLAlchemyError as error:
+        raise RecordsError(f"The database cannot be read: {error.__cause__ or error}") from error
+    finally:
+        engine.dispose()
+    if others:
+        raise RecordsError(
+            f"{others} other connections use the database: stop every bot and worker first; "
+            "nothing was changed."
+        )
+    if foreign := sorted(tables - set(Base.metadata.tables) - {_VERSION}):
+        raise RecordsError(
+            f"The database also holds tables of something else ({', '.join(foreign)}): restore "
+            "into one of Lorebot's own; nothing was changed."
+        )
+
+
+def has_records(url: str) -> bool:
+    engine = open_engine(url)
+    try:
+        return inspect(engine).has_table(_VERSION)
+    except SQLAlchemyError as error:
+        raise RecordsError(f"The database cannot be read: {error.__cause__ or error}") from error
+    finally:
+        engine.dispose()
+
+
+def _clear(url: str) -> None:
+    """Whatever revision the tables are of: by name, so that none of a newer one is left."""
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            for table in (*Base.metadata.tables, _VERSION):
+                connection.execute(text(f'DROP TABLE IF EXISTS "{table}" CASCADE'))
+            connection.execute(text(f"DROP SCHEMA IF EXISTS {_JOBS} CASCADE"))
+    except SQLAlchemyError as error:
+        raise RecordsError(f"The database cannot be emptied: {error.__cause__ or error}") from error
+    finally:
+        engine.dispose()
+
+
+def _run(program: str, url: str, *options: str) -> None:
+    """The password goes by the environment of the child: everybody can read its arguments."""
+    found = shutil.which(program)
+    if found is None:
+        raise RecordsError(
+            f"Records on Postgres need {program}, which is not on the PATH: install the client "
+            "programs (package postgresql-client) of the server's version or a newer one."
+        )
+    address = make_url(url)
+    target = address.set(drivername="postgresql", password=None)
+    done = subprocess.run(  # noqa: S603 - the program was found on the PATH, nothing is a shell's
+        [found, f"--dbname={target.render_as_string(hide_password=False)}", *options],
+        env={"PGPASSWORD": str(address.password or ""), "PGCONNECT_TIMEOUT": "20"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise RecordsError(f"{program} failed: {said[-1] if said else done.returncode}")

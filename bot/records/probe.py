@@ -1,0 +1,59 @@
+"""Looking at a records database without opening it: nothing is created, migrated or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from bot.errors import RecordsError
+from bot.records.database import open_engine
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """``place`` is the address without its password. ``revision`` is the schema's, "" where there
+    is none yet; ``is_known`` says whether this version of Lorebot knows it.
+    """
+
+    place: str
+    exists: bool
+    revision: str = ""
+    is_known: bool = True
+
+
+def probe(url: str) -> Probe:
+    """Raises RecordsError where the address is none, nobody answers, or the file is damaged."""
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise RecordsError(f"It is no database address: {error}.") from error
+    place = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return Probe(place, exists=False)
+    engine = open_engine(url)
+    try:
+        return _probe(engine, place)
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise RecordsError(f"{place}: {cause}") from error
+    finally:
+        engine.dispose()
+
+
+def _probe(engine: Engine, place: str) -> Probe:
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            damage = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+            if damage != "ok":
+                raise RecordsError(f"{place} is damaged: {damage}.")
+        revision = MigrationContext.configure(connection).get_current_revision() or ""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return Probe(place, exists=True, revision=revision, is_known=not revision or revision in known)
