@@ -6,12 +6,12 @@ PIP := $(BIN)/pip --disable-pip-version-check
 # LLAVA needs no building; the rest of llama.cpp is compiled for the machine it runs on.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 
-.PHONY: demo test check tests bench setup clean
+.PHONY: demo test test-reliability check tests scan bench setup clean
 
 demo: $(VENV)/.serving
 	$(BIN)/lorebot demo
 
-test: $(VENV)/.development check tests
+test: $(VENV)/.development check tests scan
 
 check: $(VENV)/.development
 	$(BIN)/ruff check .
@@ -21,6 +21,14 @@ check: $(VENV)/.development
 
 tests: $(VENV)/.development
 	$(BIN)/python -m pytest
+
+# Known vulnerabilities of what is pinned; without a network it says that it could not look.
+scan: $(VENV)/.development
+	$(BIN)/python -m tests.deployment.scan
+
+# Breaks disks, databases, clocks and processes under the real bot; as root also file systems.
+test-reliability: $(VENV)/.development
+	$(BIN)/python -m pytest --timeout=1800 tests/reliability
 
 bench: $(VENV)/.development
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=x runs tests/benchmarks/x.py"; exit 2; }

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.answering.pipeline import Pipeline
-from bot.health import Health
+from bot.canary_watch import CanaryWatch
+from bot.indexing import APPLICATION, QUEUE, Refreshing
 from bot.jobs import Jobs
-from bot.monitor import Metrics, Monitor
+from bot.monitoring import health_of, monitored, traces
+from bot.operations.in_use import serving as data_in_use
+from bot.operations.retention import RetentionSchedule
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.records.registry import Registry
-from bot.records.statistics import Statistics
+from bot.records.reindexes import Reindexes
+from bot.reindexing import Reindexer
 from bot.serving.lending import FixedModels, Models, ServerModels
 from bot.serving.model import LanguageModel
 from bot.serving.serving_models import Load, ServingModels, open_version
 from bot.settings import ModelTable, Settings
-from bot.web_server import WebServer
 from indexer.errors import SourceError
 from indexer.library import Library, open_library
 from indexer.sources.base import Unreadable
@@ -40,9 +43,13 @@ def open_synced_library(
     """The index, brought up to date with its sources, and what could not be read.
 
     Raises IndexerError; then nothing that was indexed is lost. With ``serving``, a source that
-    cannot be read is logged, and its documents are served as they were indexed.
+    cannot be read is logged, and its documents are served as they were indexed; where a worker
+    keeps the index up to date, that is left to it.
     """
     with open_library(settings) as library:
+        if serving and settings.index.worker:
+            yield library, ()
+            return
         missed: tuple[Unreadable, ...] = ()
         try:
             reports = library.sync(progress)
@@ -64,9 +71,9 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
     with ExitStack() as stack:
         models: Models
         if table.path:
-            models = FixedModels(_load(table, table.path))
+            models = FixedModels(load_model(table, table.path))
         elif table.url:
-            models = ServerModels(partial(_connect, table))
+            models = ServerModels(partial(connect_model, table))
         elif database or settings.has_records:
             database = database or stack.enter_context(closing(Database(settings.records_url)))
             registry = Registry(database, settings.models_dir)
@@ -100,6 +107,8 @@ def open_slack_bot(settings: Settings, library: Library) -> Iterator[SlackBot]:
     from bot.slack.clients import current_team, serving
 
     with ExitStack() as stack:
+        stack.enter_context(data_in_use(settings))
+        stack.enter_context(traces(settings))
         database = stack.enter_context(closing(Database(settings.records_url)))
         models = stack.enter_context(open_models(settings, database))
         jobs = Jobs(
@@ -109,55 +118,57 @@ def open_slack_bot(settings: Settings, library: Library) -> Iterator[SlackBot]:
             restore=serving,
         )
         stack.callback(jobs.close)
+        registry = Registry(database, settings.models_dir)
+        CanaryWatch(database, registry, settings.canary).schedule(jobs)
+        RetentionSchedule(database, settings.retention, jobs)
         connected: list[SlackBot] = []
-        health = _health(library, models, database, lambda: connected)
+        health = health_of(library, models, database, lambda: connected)
         bot = SlackBot(
             settings, library, _pipeline(settings, library, models), database, jobs, health
         )
         jobs.launch()
         stack.callback(bot.close)
-        stack.enter_context(_monitored(settings, library, database, health))
+        stack.enter_context(monitored(settings, library, models, database, health))
         bot.connect()
         connected.append(bot)
         yield bot
 
 
 @contextmanager
-def _monitored(
-    settings: Settings, library: Library, database: Database, health: Health
-) -> Iterator[None]:
-    """Health and metrics on their own port, where the settings name one."""
-    if not settings.monitor.listen:
-        yield
-        return
-    metrics = Metrics(Statistics(database), library.journal, health)
-    with closing(WebServer(Monitor(health, metrics), settings.monitor.listen)) as server:
-        server.start()
-        yield
+def open_index_worker(settings: Settings, library: Library) -> Iterator[Refreshing]:
+    """Whoever keeps the index up to date and reads again what admins ask for, until the block ends.
 
+    Admins see its progress in Slack, so it needs the bot's token, but receives no events.
+    """
+    from bot.slack.admin.authority import Authority
+    from bot.slack.admin.reindex import ReindexCommand
+    from bot.slack.app import open_client
+    from bot.slack.clients import current_team, serving
 
-def _health(
-    library: Library, models: Models, database: Database, bots: Callable[[], list[SlackBot]]
-) -> Health:
-    audit = Audit(database)
-
-    def slack() -> str:
-        connected = any(bot.transport.is_connected for bot in bots())
-        return "" if connected else "Slack is not connected; it is tried again and again."
-
-    def index() -> str:
-        library.store.documents("no source")  # reads nothing, from an index that has to be there
-        return ""
-
-    def records() -> str:
-        audit.newest(1)
-        return ""
-
-    def model() -> str:
-        problems = models.status.problems if isinstance(models, ServingModels) else ()
-        return " ".join(problems)
-
-    return Health({"slack": slack, "index": index, "records": records, "model": model})
+    with ExitStack() as stack:
+        stack.enter_context(data_in_use(settings))
+        stack.enter_context(traces(settings))
+        database = stack.enter_context(closing(Database(settings.records_url)))
+        jobs = Jobs(
+            settings.jobs_url,
+            application=APPLICATION,
+            replica=settings.records.replica,
+            carry=current_team,
+            restore=serving,
+        )
+        stack.callback(jobs.close)
+        client = open_client(settings.slack, database)
+        authority = Authority(settings.slack.admins, Audit(database))
+        reindexer = Reindexer(library, settings)
+        ReindexCommand(client, reindexer, Reindexes(database), jobs, authority)
+        sources = frozenset(table.name for table in settings.sources)
+        refreshing = Refreshing(library, sources, jobs, settings.index.refresh)
+        jobs.launch()
+        jobs.work_on(QUEUE)
+        models = FixedModels(None)
+        health = health_of(library, models, database)
+        stack.enter_context(monitored(settings, library, models, database, health))
+        yield refreshing
 
 
 def _pipeline(settings: Settings, library: Library, models: Models) -> Pipeline:
@@ -170,7 +181,7 @@ def _pipeline(settings: Settings, library: Library, models: Models) -> Pipeline:
     )
 
 
-def _load(table: ModelTable, path: Path) -> LanguageModel:
+def load_model(table: ModelTable, path: Path) -> LanguageModel:
     from bot.serving.engine import LlamaEngine
 
     return LlamaEngine.load(
@@ -192,7 +203,7 @@ def _opener(table: ModelTable) -> Load:
     )
 
 
-def _connect(table: ModelTable) -> LanguageModel:
+def connect_model(table: ModelTable) -> LanguageModel:
     from bot.serving.remote import RemoteModel
 
     return RemoteModel.connect(

@@ -18,18 +18,27 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bot import settings as bot_settings
-from bot.bootstrap import check_slack, open_pipeline, open_slack_bot, open_synced_library
+from bot.bootstrap import (
+    check_slack,
+    open_index_worker,
+    open_pipeline,
+    open_slack_bot,
+    open_synced_library,
+)
 from bot.demo import SAMPLE, ask_first_question, demo_settings, demo_workspace
+from bot.doctor_cli import app as doctor_app
 from bot.domain import Question
 from bot.errors import BotSettingsError, LorebotError
 from bot.model_cli import app as model_app
+from bot.operations_cli import app as operations_app
 from bot.records.installations import new_token_key
 from bot.records_cli import app as records_app
 from bot.settings import Settings
+from bot.telemetry import logs
 from bot.terminal import rendered
 from indexer.documents import PUBLIC, Audience
 from indexer.errors import IndexerError
-from indexer.library import Library
+from indexer.library import Library, open_library
 from indexer.settings import FilesSource, StoreTable
 from indexer.sources.base import Unreadable
 
@@ -40,6 +49,8 @@ app = typer.Typer(
 )
 app.add_typer(model_app, name="model")
 app.add_typer(records_app)
+app.add_typer(operations_app)
+app.add_typer(doctor_app)
 
 
 def main() -> None:
@@ -58,6 +69,17 @@ def _logging(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def _log_as(settings: Settings) -> None:
+    """As the settings say, from now on; --verbose still means at least info."""
+    verbose = logging.getLogger().isEnabledFor(logging.INFO) and settings.logs.level != "debug"
+    logs.configure(
+        settings.logs.format,
+        "info" if verbose else settings.logs.level,
+        replica=settings.records.replica,
+        secrets=logs.secrets_of(settings),
     )
 
 
@@ -106,6 +128,7 @@ def run(
     if http:
         slack = settings.slack.model_copy(update={"mode": "http", "listen": http})
         settings = settings.model_copy(update={"slack": slack})
+    _log_as(settings)
     check_slack(settings)
     with (
         _until_stopped() as wait,
@@ -115,6 +138,28 @@ def run(
         over = f"taking Slack's requests at {settings.slack.listen}"
         how = over if settings.slack.mode == "http" else "connected to Slack"
         typer.echo(f"Lorebot is {how}. Press Ctrl-C to stop.", err=True)
+        wait()
+
+
+@app.command()
+def worker() -> None:
+    """Keep the index up to date, apart from the bots: needs [index] worker = true everywhere."""
+    settings = bot_settings.load()
+    if not settings.index.worker:
+        raise BotSettingsError(
+            "The bot itself keeps the index up to date: set [index] worker = true, here and for "
+            "the bot, to leave that to this process."
+        )
+    if not settings.sources:
+        raise BotSettingsError("There is nothing to index: add [[sources]] to lorebot.toml.")
+    _log_as(settings)
+    with (
+        _until_stopped() as wait,
+        open_library(settings) as library,
+        open_index_worker(settings, library) as refreshing,
+    ):
+        refreshing.begin()
+        typer.echo("Lorebot keeps the index up to date. Press Ctrl-C to stop.", err=True)
         wait()
 
 

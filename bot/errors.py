@@ -10,6 +10,7 @@ LorebotError                 every message is a sentence that may be shown to a 
 │       └── DeadlineExceeded its time was over
 ├── RegistryError            no such model version, a damaged file, nothing to roll back to
 ├── RecordsError             the records cannot be opened, migrated or written
+├── BackupError              an archive is damaged, or cannot be made or restored now
 ├── ReindexRefused           there is no such source, channel or page, or not yet
 ├── ReindexRunning           another reindex is not finished yet
 ├── NotAllowed               an admin's act, asked for by somebody who is none
@@ -58,6 +59,10 @@ class RegistryError(LorebotError):
 
 class RecordsError(LorebotError):
     """The records cannot be opened, migrated or written."""
+
+
+class BackupError(LorebotError):
+    """A backup cannot be made, is damaged, or cannot be restored now."""
 
 
 class SlackError(LorebotError):

@@ -5,59 +5,46 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
+from concurrent.futures import wait
 
+from bot.errors import LorebotError
 from bot.health import Health
-from bot.records.statistics import Statistics
+from bot.telemetry.counted import counted
+from bot.telemetry.gauges import Collector
+from bot.telemetry.meters import exposition
+from bot.telemetry.patience import Patient
 from bot.web_server import Receive, Scope, Send
-from indexer.journal import Journal
+from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
 
 _TEXT, _JSON = "text/plain; version=0.0.4; charset=utf-8", "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric in Prometheus' text format, with a value for each value of its ``label``."""
-
-    name: str
-    kind: str
-    help: str
-    values: Mapping[str, float]
-    label: str = ""
-
-
 class Metrics:
-    """Counted from the records at every scrape: what all replicas did, since the beginning."""
+    """What this process has counted, and what ``collectors`` look up at every scrape."""
 
-    def __init__(self, statistics: Statistics, journal: Journal, health: Health) -> None:
-        self._statistics = statistics
-        self._journal = journal
-        self._health = health
+    def __init__(self, *collectors: Collector, patience_seconds: float = 5.0) -> None:
+        self._collectors = [Patient(collector) for collector in collectors]
+        self._patience_seconds = patience_seconds
 
     def text(self) -> str:
-        """In the exposition format, version 0.0.4."""
-        return "".join(line for metric in self._all() for line in _lines(metric))
+        """In the exposition format, version 0.0.4.
 
-    def _all(self) -> Iterable[Metric]:
-        totals, entries = self._statistics.totals(), self._journal.read()
-        now = datetime.now(UTC)
-        age = {name: (now - entry.finished).total_seconds() for name, entry in entries.items()}
-        failed = {name: float(bool(entry.failure)) for name, entry in entries.items()}
-        up = {part: float(not problem) for part, problem in self._health.problems().items()}
-        asked, waiting = {"": float(totals.questions)}, {"": float(totals.waiting)}
-        return (
-            Metric("lorebot_questions_total", "counter", "Questions taken in.", asked),
-            Metric("lorebot_questions_waiting", "gauge", "Questions without answer.", waiting),
-            Metric("lorebot_answers_total", "counter", "Answers given.", totals.endings, "ending"),
-            Metric("lorebot_votes_total", "counter", "Votes kept.", totals.thumbs, "thumb"),
-            Metric("lorebot_source_age_seconds", "gauge", "Since it was read.", age, "source"),
-            Metric("lorebot_source_failed", "gauge", "Its last reading failed.", failed, "source"),
-            Metric("lorebot_part_up", "gauge", "A part of the bot is well.", up, "part"),
-        )
+        What cannot be looked up, or not in time, is left out: all are waited for together.
+        """
+        answers = [collector.ask() for collector in self._collectors]
+        wait(answers, self._patience_seconds)
+        found = counted()
+        for answer in answers:
+            try:
+                found += answer.result(timeout=0)
+            except (LorebotError, IndexerError) as error:
+                _log.warning("Some metrics are missing: %s", error)
+            except Exception:  # noqa: BLE001 - the other metrics are as right as before
+                _log.warning("Some metrics are missing.", exc_info=True)
+        return exposition(found)
 
 
 class Monitor:
@@ -93,14 +80,3 @@ def _safely(page: Callable[[], tuple[int, str, str]]) -> tuple[int, str, str]:
     except Exception:  # noqa: BLE001 - a scrape must not see a stack
         _log.exception("The monitor could not answer.")
         return 500, "the log says why\n", _TEXT
-
-
-def _lines(metric: Metric) -> Iterable[str]:
-    yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
-    for key, value in metric.values.items():
-        label = f'{{{metric.label}="{_escaped(key)}"}}' if metric.label else ""
-        yield f"{metric.name}{label} {value}\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -15,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 from bot.answering.thresholds import Thresholds
 from bot.errors import BotSettingsError
 from bot.records.canary_votes import CanaryTable
+from bot.records.retention import RetentionTable
 from indexer.errors import IndexSettingsError
 from indexer.settings import IndexSettings, Table
 from indexer.settings import load as load_index_settings
@@ -97,6 +99,15 @@ class MonitorTable(Table):
 
     listen: str = ""
     """HOST:PORT of /healthz, /readyz and /metrics; empty means none."""
+    traces_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    """Where OpenTelemetry traces go, such as http://127.0.0.1:4318/v1/traces; empty is nowhere."""
+
+
+class LogsTable(Table):
+    """``[logs]``: lines on stderr, without content and without secrets."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
 
 
 class RecordsTable(Table):
@@ -104,8 +115,20 @@ class RecordsTable(Table):
 
     url: SecretStr = SecretStr("")
     """An SQLAlchemy address, ``postgresql+psycopg://…``; empty means SQLite in data_dir."""
+    password: SecretStr = SecretStr("")
+    """Of the address's user, where the address itself holds none; better given by a file."""
     replica: str = Field(default="local", pattern=r"^[\w.-]{1,64}$")
     """This process among those that share the records: its own, and the same after a restart."""
+
+    @property
+    def address(self) -> str:
+        """``url`` with ``password`` in it; "" where the records are a file."""
+        url, password = self.url.get_secret_value(), self.password.get_secret_value()
+        parts = urlsplit(url)
+        if not password or parts.password or not parts.username:
+            return url
+        user, _, host = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
 class Settings(IndexSettings):
@@ -118,14 +141,15 @@ class Settings(IndexSettings):
     slack: SlackTable = SlackTable()
     records: RecordsTable = RecordsTable()
     canary: CanaryTable = CanaryTable()
+    retention: RetentionTable = RetentionTable()
     adapters: Any = None
     """``[adapters]``: read, and checked, by lorebot-adapters alone."""
     monitor: MonitorTable = MonitorTable()
+    logs: LogsTable = LogsTable()
 
     @property
     def records_url(self) -> str:
-        given = self.records.url.get_secret_value()
-        return given or f"sqlite:///{self._records_path}"
+        return self.records.address or f"sqlite:///{self._records_path}"
 
     @property
     def has_records(self) -> bool:
@@ -140,8 +164,7 @@ class Settings(IndexSettings):
     @property
     def jobs_url(self) -> str:
         """DBOS keeps its tables in a schema of their own beside the records on Postgres."""
-        given = self.records.url.get_secret_value()
-        return given or f"sqlite:///{self.data_dir.resolve() / 'jobs.sqlite'}"
+        return self.records.address or f"sqlite:///{self.data_dir.resolve() / 'jobs.sqlite'}"
 
     @property
     def _records_path(self) -> Path:
@@ -169,7 +192,7 @@ def _refuse_unknown_variables() -> None:
         variable
         for variable in sorted(os.environ)
         if variable.startswith("LOREBOT_")
-        and variable not in known
+        and variable.removesuffix("_FILE") not in known
         and not variable.startswith(_VARIABLES_OF_OTHERS)
     ]
     if unknown:

@@ -9,6 +9,7 @@ from rich.tree import Tree
 
 from bot.domain import Answer, Reflection
 from bot.records.feedback import Judged
+from bot.telemetry.spans import trace_id_of
 from indexer.documents import Passage
 
 _EXCERPT = 96
@@ -22,6 +23,7 @@ def tree(judged: Judged) -> Tree:
     answer = judged.answer
     root = Tree(f"[bold]{escape(_short(answer.question.text))}[/]  → {answer.ending}")
     root.add(f"answer {judged.answer_id}, asked {judged.asked_at:%Y-%m-%d %H:%M} UTC")
+    root.add(f"trace {trace_id_of(answer.question.id)}, question {answer.question.id}")
     _add(root, "route", _whole(answer, "retrieve", "needs the documents"))
     if answer.searched:
         root.add(f"searched for: {escape(_short(answer.searched))}")

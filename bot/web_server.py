@@ -26,7 +26,7 @@ class WebServer:
         """Listens at once on ``HOST:PORT``. Raises BotSettingsError where that cannot be."""
         import uvicorn
 
-        self._socket = _listening(address)
+        self._socket = listening_socket(address)
         self.port = int(self._socket.getsockname()[1])
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -66,7 +66,8 @@ class WebServer:
         self._server.run(sockets=[self._socket])
 
 
-def _listening(address: str) -> socket.socket:
+def listening_socket(address: str) -> socket.socket:
+    """Bound to ``HOST:PORT``. Raises BotSettingsError where that cannot be."""
     host, _, port = address.rpartition(":")
     try:
         if not 0 <= int(port) <= 65_535:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index_instrumentation import get_dispatcher
 from pydantic import PrivateAttr
 
 from indexer.embedder_file import EmbedderFile, find_embedder
@@ -16,6 +17,9 @@ from indexer.stores.base import Vectors
 
 if TYPE_CHECKING:
     from indexer.encoder import Encoder
+
+
+_dispatcher = get_dispatcher(__name__)
 
 
 class LlamaCppEmbedding(BaseEmbedding):
@@ -62,6 +66,7 @@ class LlamaCppEmbedding(BaseEmbedding):
         """Tokens of ``text``, special tokens excluded."""
         return self._encoder.count_tokens(text)
 
+    @_dispatcher.span
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit-length row a text; many at once are much faster than one after the other."""
         return self._encoder.encode(texts)

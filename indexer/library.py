@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Self
 
 from indexer import sync as syncing
@@ -45,26 +46,24 @@ class Library:
         identity = f"{self.embedding.identity} {self.chunker.identity}"
         self._place = place_of(settings, identity, self.embedding.dimension)
         self._rebuilt: Store | None = None
-        self._store: Store | StoreOutdated
-        try:
-            self._store = self._place.open()
-        except StoreOutdated as outdated:
-            self._store = outdated
+        self._opening = Lock()
+        self._store = self._opened()
 
     @property
     def store(self) -> Store:
         """What is searched."""
-        if isinstance(self._store, StoreOutdated):
-            raise self._store
-        return self._store
+        store = self._current()
+        if isinstance(store, StoreOutdated):
+            raise store
+        return store
 
     @property
     def outdated(self) -> bool:
         """Whether the next sync will embed everything again."""
-        return isinstance(self._store, StoreOutdated)
+        return isinstance(self._current(), StoreOutdated)
 
-    def retriever(self, audience: Audience) -> AudienceRetriever:
-        """For one question, whose answer ``audience`` will read."""
+    def retriever(self, audience: Audience, sources: Iterable[str] = ()) -> AudienceRetriever:
+        """For one question, whose answer ``audience`` will read; from these sources, or all."""
         table = self._settings.index
         return AudienceRetriever(
             self.store,
@@ -76,6 +75,7 @@ class Library:
             freshness=Freshness(table.freshness_weight, table.half_life_days),
             merge_neighbours=table.merge_neighbours,
             reranker=self._reranker,
+            sources=sources,
         )
 
     def sync(
@@ -157,14 +157,28 @@ class Library:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def _current(self) -> Store | StoreOutdated:
+        """An outdated index may have been built anew by another process meanwhile."""
+        with self._opening:
+            if isinstance(self._store, StoreOutdated):
+                self._store = self._opened()
+            return self._store
+
+    def _opened(self) -> Store | StoreOutdated:
+        try:
+            return self._place.open()
+        except StoreOutdated as outdated:
+            return outdated
+
     def _writable(self) -> Store:
         """The index, or the one that is being built beside it."""
         if self._rebuilt is not None:
             return self._rebuilt
-        if isinstance(self._store, StoreOutdated):
+        store = self._current()
+        if isinstance(store, StoreOutdated):
             self.begin_rebuild()
             return self._writable()
-        return self._store
+        return store
 
 
 def open_library(settings: IndexSettings) -> Library:

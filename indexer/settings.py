@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -32,6 +33,9 @@ from pydantic_settings import (
 
 from indexer.documents import Audience
 from indexer.errors import AudienceError, IndexSettingsError
+from indexer.secret_files import read_secret
+
+_FILE = "_file"
 
 
 class Table(BaseModel):
@@ -41,15 +45,33 @@ class Table(BaseModel):
 
 
 def _secret(value: object) -> object:
-    """``{env = "NAME"}`` anywhere in a value becomes what that variable holds, as a secret."""
-    if isinstance(value, dict) and value.keys() == {"env"}:
-        name = str(value["env"])
-        if not os.environ.get(name):
-            raise ValueError(f"{name} is not set in the environment; set it, or correct the name")
-        return SecretStr(os.environ[name])
+    """``{env = "NAME"}`` anywhere in a value becomes what that variable holds, as a secret;
+    ``{file = "/run/secrets/name"}`` what that file holds.
+    """
+    match value:
+        case {"env": name, **rest} if not rest:
+            if not os.environ.get(str(name)):
+                raise ValueError(f"{name} is not set in the environment; set it, or correct it")
+            return SecretStr(os.environ[str(name)])
+        case {"file": path, **rest} if not rest:
+            return SecretStr(read_secret("the settings", str(path)))
     if isinstance(value, dict):
         return {key: _secret(each) for key, each in value.items()}
     return [_secret(each) for each in value] if isinstance(value, list) else value
+
+
+def _variables() -> dict[str, str]:
+    """Our variables in lower case. ``LOREBOT_…_FILE`` gives the content of the file it names."""
+    given = {
+        name.lower(): value for name, value in os.environ.items() if name.startswith("LOREBOT_")
+    }
+    for name in tuple(given):
+        if name.endswith(_FILE) and not name.startswith("lorebot_test_"):
+            plain = name.removesuffix(_FILE)
+            if given.get(plain):
+                raise IndexSettingsError(f"{plain.upper()} is set, and {name.upper()}: keep one.")
+            given[plain] = read_secret(name.upper(), given.pop(name))
+    return given
 
 
 def _principals(value: object) -> tuple[str, ...]:
@@ -66,7 +88,7 @@ def _named(principals: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
-"""A word, better given as ``{env = "NAME"}``; never printed."""
+"""A word, better given as ``{env = "NAME"}`` or ``{file = "PATH"}``; never printed."""
 Principals = Annotated[tuple[str, ...], BeforeValidator(_principals)]
 """One principal or a list; unknown ones are refused."""
 SomePrincipals = Annotated[Principals, AfterValidator(_named)]
@@ -94,7 +116,7 @@ class SlackSource(Table):
     kind: Literal["slack"] = "slack"
     name: SourceName
     token: Secret = Field(
-        default_factory=lambda: SecretStr(os.environ.get("LOREBOT_SLACK_BOT_TOKEN", ""))
+        default_factory=lambda: SecretStr(_variables().get("lorebot_slack_bot_token", ""))
     )
     channels: tuple[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]+$")], ...] = ()
     """Ids of the channels to index; empty means every channel the bot is a member of."""
@@ -113,7 +135,7 @@ class LlamaHubSource(Table):
     reader: str = Field(pattern=r"^[\w.]+:\w+$")
     """``module:Class``, for instance ``llama_index.readers.notion:NotionPageReader``."""
     arguments: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
-    """For the class; a secret is written ``{env = "NAME"}``."""
+    """For the class; a secret is written ``{env = "NAME"}`` or ``{file = "PATH"}``."""
     load: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
     """For its ``load_data``."""
     audience: SomePrincipals
@@ -186,6 +208,10 @@ class IndexTable(Table):
     """A GGUF cross-encoder that scores the candidates again, for instance bge-reranker-v2-m3."""
     shrink_limit: float = Field(default=0.5, ge=0, le=1)
     """A source that loses more than this share of its documents at once keeps them, and asks."""
+    worker: bool = False
+    """``lorebot worker`` keeps the index up to date, in place of the bot when it starts."""
+    refresh: str = Field(default="*/15 * * * *", pattern=r"^\S+( \S+){4,5}$")
+    """When the worker reads all sources: cron, in UTC; the first of six fields is seconds."""
 
 
 class IndexSettings(BaseSettings):
@@ -233,6 +259,8 @@ class IndexSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What a caller passes wins over the environment, which wins over the file."""
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = _variables()
         file = TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
         return (init_settings, env_settings, file)
 

@@ -16,7 +16,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # Where a third-party library may be imported; everything not named is free.
 HOMES = {
     "slack_bolt": ("bot/slack/",),
-    "slack_sdk": ("bot/slack/", "indexer/sources/slack_client.py"),
+    "slack_sdk": ("bot/slack/", "bot/doctor/slack.py", "indexer/sources/slack_client.py"),
     "sqlalchemy": ("bot/records/",),
     "alembic": ("bot/records/",),
     "dbos": ("bot/jobs.py",),
@@ -38,14 +38,18 @@ HOMES = {
     "docutils": ("indexer/formats/",),
     "typer": (
         "bot/cli.py",
+        "bot/doctor_cli.py",
         "bot/model_cli.py",
+        "bot/operations_cli.py",
         "bot/records_cli.py",
         "indexer/cli.py",
         "adapters/",
     ),
     "rich": (
         "bot/cli.py",
+        "bot/doctor_cli.py",
         "bot/model_cli.py",
+        "bot/operations_cli.py",
         "bot/records_cli.py",
         "bot/trace.py",
         "indexer/",

@@ -21,6 +21,7 @@ from bot.records.corrections import Corrections
 from bot.records.database import Database
 from bot.records.feedback import Feedback, Judged
 from bot.records.votes import Votes
+from bot.telemetry.spans import trace_id_of
 from bot.trace import tree
 from indexer.documents import Audience
 from tests.answering.samples import LEAVE, MEALS
@@ -72,6 +73,7 @@ def test_a_trace_shows_every_step_with_its_probability() -> None:
         "outdated by U0ALICE: It is 50 EUR.",
         "2.500  write",
         "adapter team@12",
+        f"trace {trace_id_of(answer().question.id)}",
     ):
         assert expected in text
 

@@ -31,6 +31,11 @@ class CircuitBreaker:
         self._trying = False
         self._reason = ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether so many calls have failed that no more than one may try."""
+        return self._failed >= self._allowed
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """Guards one call. Raises ModelUnreachable at once while the breaker is open."""

@@ -58,6 +58,7 @@ class LlamaEngine:
         self._adapters = adapters
         self._owner: LlamaEngine | None = None  # of a view: it stays alive as long
         self._context_tokens = context_tokens
+        self._cells = context_tokens * slots
         self._weights = weights
         self._template = _chat_template(weights)
         self._spoken = Spoken(weights)
@@ -145,7 +146,7 @@ class LlamaEngine:
 
     @property
     def statistics(self) -> EngineStatistics:
-        return self._scheduler.statistics
+        return replace(self._scheduler.statistics, cells=self._cells)
 
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The rendered prompt, up to where the assistant begins to speak."""

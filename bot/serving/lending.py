@@ -7,13 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from bot.errors import ModelError
 from bot.serving.model import LanguageModel
 
 _RETRY_SECONDS = 30.0
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """A model that answers at the moment; ``share`` in 0..1 is what a canary is tried on."""
+
+    role: Literal["serving", "canary"]
+    model: LanguageModel
+    share: float = 1.0
 
 
 class Models(Protocol):
@@ -26,6 +36,10 @@ class Models(Protocol):
 
         All questions of one thread of a channel get the same model while nothing changes.
         """
+        ...
+
+    def in_use(self) -> tuple[InUse, ...]:
+        """Which models are lent now, to be looked at only: any may be closed meanwhile."""
         ...
 
     def close(self) -> None:
@@ -45,6 +59,9 @@ class FixedModels:
         self, *, question_id: str = "", channel: str = "", thread: str = ""
     ) -> Iterator[LanguageModel | None]:
         yield self._model
+
+    def in_use(self) -> tuple[InUse, ...]:
+        return (InUse("serving", self._model),) if self._model else ()
 
     def close(self) -> None:
         if self._model:
@@ -75,6 +92,10 @@ class ServerModels:
         if self._model is None:
             self._try()
         yield self._model
+
+    def in_use(self) -> tuple[InUse, ...]:
+        model = self._model
+        return (InUse("serving", model),) if model else ()
 
     def close(self) -> None:
         with self._connecting:

@@ -47,7 +47,7 @@ class RemoteModel:
         self._loop = loop
         self._connection = connection
         self._dialect = dialect
-        self._breaker = breaker or CircuitBreaker()
+        self.breaker = breaker or CircuitBreaker()
         self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
         self._identity = ModelIdentity(f"{dialect.name} at {connection.place}", "", adapter)
         known = [tokens for tokens in (context_tokens, dialect.context_tokens) if tokens]
@@ -152,7 +152,7 @@ class RemoteModel:
         await self._check_room(messages, sampling.max_tokens)
         text = TextPieces(sampling.stop)
         body = self._dialect.answer(messages, sampling)
-        with self._breaker.call():
+        with self.breaker.call():
             async with aclosing(deltas(self._connection, body)) as received:
                 async for delta in received:
                     if piece := text.feed(delta.encode()):
@@ -181,7 +181,7 @@ class RemoteModel:
 
     async def _ask(self, prompt: Sequence[Message]) -> list[ListedToken]:
         async with self._probes:
-            with self._breaker.call():
+            with self.breaker.call():
                 return await likeliest_tokens(self._connection, self._dialect.choice(prompt))
 
     async def _check_room(self, messages: Sequence[Message], answer: int) -> None:
@@ -200,7 +200,7 @@ class RemoteModel:
             )
 
     async def _count(self, messages: Sequence[Message]) -> int:
-        with self._breaker.call():
+        with self.breaker.call():
             try:
                 return await self._dialect.count(self._connection, messages)
             except (KeyError, TypeError, ValueError) as error:

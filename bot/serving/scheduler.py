@@ -32,11 +32,12 @@ TURN = 32  # tokens of an answer until another that is parked gets its place
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
-    """Counted since the start, except ``active`` and ``waiting``, which are of this moment.
+    """Counted since the start, except ``active``, ``waiting`` and cells, which are of this moment.
 
     ``computed_tokens`` went through the model, ``reused_tokens`` were found in the cache,
     ``produced_tokens`` are those of answers, and ``preemptions`` are requests that had to give
-    up their place in the cache for a while.
+    up their place in the cache for a while. Of ``cells``, the room of the cache in tokens,
+    ``used_cells`` are taken by requests in progress.
     """
 
     computed_tokens: int = 0
@@ -46,6 +47,8 @@ class EngineStatistics:
     preemptions: int = 0
     active: int = 0
     waiting: int = 0
+    used_cells: int = 0
+    cells: int = 0
 
 
 class Scheduler:
@@ -93,6 +96,7 @@ class Scheduler:
             preemptions=self._preemptions,
             active=len(admitted),
             waiting=sum(map(len, self._waiting.values())),
+            used_cells=self._pool.used_cells,
         )
 
     def submit(self, request: Request) -> None:

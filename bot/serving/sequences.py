@@ -85,6 +85,11 @@ class SequencePool:
         self._kept: list[KeptTokens] = []  # least recently used first
         self.reused_tokens = 0
 
+    @property
+    def used_cells(self) -> int:
+        """Tokens of the opened sequences; what two of them share counts twice."""
+        return sum(len(cached.tokens) for cached in list(self._opened))
+
     def open(self, prompt: Sequence[int], adapter: str = "") -> CachedTokens:
         """A sequence that already holds as much of ``prompt`` as is known, less its last token.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.errors import LorebotError, RegistryError
+from bot.serving.lending import InUse
 from bot.serving.model import LanguageModel
 from bot.serving.versions import Canary, ModelVersion, Serving
 
@@ -92,6 +93,14 @@ class ServingModels:
         finally:
             if loaded:
                 self._end_lease(loaded)
+
+    def in_use(self) -> tuple[InUse, ...]:
+        with self._lock:
+            main = (InUse("serving", self._main.model),) if self._main else ()
+            if self._canary is None:
+                return main
+            canary, loaded = self._canary
+            return (*main, InUse("canary", loaded.model, canary.share))
 
     @property
     def status(self) -> ServingStatus:

@@ -92,6 +92,17 @@ def test_reused_tokens_are_counted() -> None:
     assert pool.reused_tokens == 2
 
 
+def test_cells_are_used_by_what_is_open() -> None:
+    pool = pool_of()
+    assert pool.used_cells == 0
+    first, second = pool.open([1, 2]), pool.open([3, 4])
+    first.tokens, second.tokens = [1, 2], [3]
+    assert pool.used_cells == 3
+    pool.keep(first)
+    pool.drop(second)
+    assert pool.used_cells == 0
+
+
 def test_beginning_of_a_sequence_in_use_is_shared_too() -> None:
     pool = pool_of()
     pool.open([1, 2, 3]).tokens += [1, 2]

@@ -1,0 +1,118 @@
+"""The machine: room on its disks, folders that can be written, ports that are free."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bot.doctor.finding import Finding, well, wrong
+from bot.errors import BotSettingsError
+from bot.settings import Settings
+from bot.web_server import listening_socket
+from indexer.settings import settings_file
+
+ROOM_MEGABYTES = 1024
+_SECRET_KEYS = {
+    *("token", "bot_token", "app_token", "signing_secret", "client_secret", "token_keys"),
+    *("api_key", "password"),
+}
+
+
+def folders(settings: Settings) -> Iterator[Finding]:
+    """What is kept and what is cached can be written."""
+    for name, folder in (("data_dir", settings.data_dir), ("cache_dir", settings.cache_dir)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            yield wrong(
+                "folders",
+                f"{name} {folder} cannot be written ({error.strerror}).",
+                f"Give it to the user that runs Lorebot, or set LOREBOT_{name.upper()} to a "
+                "folder that can be written.",
+            )
+        else:
+            yield well("folders", f"{name} {folder} can be written.")
+
+
+def disk(settings: Settings, megabytes: int = ROOM_MEGABYTES) -> Iterator[Finding]:
+    """There is room left where the records and the index grow."""
+    place = _nearest(settings.data_dir)
+    free = shutil.disk_usage(place).free // 2**20
+    if free >= megabytes:
+        yield well("disk", f"{free:,} MB are free at {place}.")
+    else:
+        yield wrong(
+            "disk",
+            f"Only {free:,} MB are free at {place}.",
+            f"Make room, at least {megabytes:,} MB: `lorebot model list` names models that can go, "
+            f"and {settings.cache_dir} may be deleted while nothing runs.",
+        )
+
+
+def secrets(settings: Settings) -> Iterator[Finding]:
+    """Words of lorebot.toml that only the bot should know are not for everybody's eyes."""
+    file = settings_file()
+    if not file.is_file():
+        return
+    held = sorted(set(_secrets_in(tomllib.loads(file.read_text(encoding="utf-8")))))
+    if held and file.stat().st_mode & 0o077:
+        yield wrong(
+            "secrets",
+            f"{file} holds {', '.join(held)}, and other users of this machine may read it.",
+            f"Run `chmod 600 {file}`, or better name files: LOREBOT_SLACK_BOT_TOKEN_FILE=….",
+        )
+    else:
+        yield well("secrets", f"{file} holds no secret that others may read.")
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """Where Slack and the monitor ask is free, or a running Lorebot listens there."""
+    monitor = settings.monitor.listen
+    wanted = {"[monitor] listen": monitor} if monitor else {}
+    if settings.slack.mode == "http":
+        wanted["[slack] listen"] = settings.slack.listen
+    running = bool(monitor) and _is_lorebot(monitor)
+    for name, address in wanted.items():
+        try:
+            listening_socket(address).close()
+        except BotSettingsError as error:
+            if running:
+                yield well("ports", f"A Lorebot that runs already listens at {address}.")
+            else:
+                yield wrong("ports", str(error), f"Set {name} to HOST:PORT with a port of its own.")
+        else:
+            yield well("ports", f"{name} {address} is free.")
+
+
+def _is_lorebot(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    host = "127.0.0.1" if host in ("", "0.0.0.0") else host  # noqa: S104 - compared, not bound
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=3) as answer:
+            return bool(answer.read(16) == b"alive\n")
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or whichever above it is there already."""
+    folder = folder.resolve()
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def _secrets_in(table: Mapping[str, Any]) -> Iterator[str]:
+    """The keys that give a secret in plain words, in this table and those in it."""
+    for key, value in table.items():
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Mapping):
+                yield from _secrets_in(inner)
+        if key in _SECRET_KEYS and isinstance(value, str) and value:
+            yield key

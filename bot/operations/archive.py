@@ -1,0 +1,198 @@
+"""The file that a backup is: a zip archive that only its owner may read, every part hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal, Self
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from bot.errors import BackupError
+from bot.records.forgotten import Forgotten
+
+RECORDS, RECORDS_DUMP, JOBS = "records.sqlite", "records.pgdump", "jobs.sqlite"
+_MANIFEST = "manifest.json"
+_FOLDERS = ("adapters", "models")
+_BLOCK = 1 << 20
+_MOST_MANIFEST = 64 << 20
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(_Value):
+    """One file; ``name`` is its path, relative to the data folder."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+    @model_validator(mode="after")
+    def _stays_inside(self) -> Self:
+        path = PurePosixPath(self.name)
+        is_below = len(path.parts) > 1 and path.parts[0] in _FOLDERS
+        if ".." in path.parts or not (is_below or self.name in (RECORDS, RECORDS_DUMP, JOBS)):
+            raise ValueError(f"{self.name!r} is no part of a backup")
+        return self
+
+
+class ModelFile(_Value):
+    """A model of the registry. ``path`` is as the registry keeps it: relative to data_dir/models,
+    or absolute.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Manifest(_Value):
+    """What an archive holds. ``revision`` is that of the records' schema."""
+
+    format: Literal[1] = 1
+    lorebot: str
+    made_at: datetime
+    revision: str
+    parts: tuple[Part, ...]
+    models: tuple[ModelFile, ...]
+    forgotten: tuple[Forgotten, ...]
+
+    def part(self, name: str) -> Part | None:
+        return next((part for part in self.parts if part.name == name), None)
+
+
+class Archive:
+    """An archive being read. Nothing in it is believed that its manifest does not vouch for."""
+
+    def __init__(self, path: Path, zipped: ZipFile) -> None:
+        self._path = path
+        self._zipped = zipped
+        self.manifest = self._read_manifest()
+
+    def extract(self, part: Part, to: Path) -> None:
+        """Write a part to a new file. Raises BackupError where it is not what was backed up."""
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with self._damage_explained():
+            with self._zipped.open(part.name) as source, _private(to) as target:
+                copied = _copied(source, target, most=part.bytes)
+            if copied != (part.sha256, part.bytes):
+                raise BackupError(f"{self._path} is damaged: {part.name} is not what was kept.")
+
+    def _read_manifest(self) -> Manifest:
+        with self._damage_explained():
+            with self._zipped.open(_MANIFEST) as file:
+                manifest = Manifest.model_validate_json(file.read(_MOST_MANIFEST))
+            if {part.name for part in manifest.parts} | {_MANIFEST} != set(self._zipped.namelist()):
+                raise BackupError(f"{self._path} is damaged: parts are missing, or were added.")
+        return manifest
+
+    @contextmanager
+    def _damage_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (BadZipFile, zlib.error, KeyError, EOFError, ValidationError) as error:
+            raise BackupError(
+                f"{self._path} is no backup of this version of Lorebot, or is damaged "
+                f"({type(error).__name__}): take another."
+            ) from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Archive]:
+    """Raises BackupError."""
+    try:
+        zipped = ZipFile(path)
+    except (OSError, BadZipFile) as error:
+        raise BackupError(f"{path} cannot be read as a backup: {error}.") from error
+    with zipped:
+        yield Archive(path, zipped)
+
+
+class Writing:
+    """An archive being written."""
+
+    def __init__(self, zipped: ZipFile) -> None:
+        self._zipped = zipped
+        self.parts: list[Part] = []
+
+    def add(self, name: str, file: Path) -> None:
+        with file.open("rb") as source, self._zipped.open(name, "w", force_zip64=True) as target:
+            digest, size = _copied(source, target)
+        self.parts.append(Part(name=name, sha256=digest, bytes=size))
+
+    def finish(self, manifest: Manifest) -> None:
+        self._zipped.writestr(_MANIFEST, manifest.model_dump_json(indent=1))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Writing]:
+    """An archive that is at ``path`` once the block has ended without an error, and whole.
+
+    Raises BackupError where there is something already, or it cannot be written.
+    """
+    if path.exists():
+        raise BackupError(f"{path} exists: name another file, or a folder.")
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with written_or_explained(path):
+        try:
+            with _private(unfinished) as file:
+                with ZipFile(file, "w", ZIP_DEFLATED) as zipped:
+                    yield Writing(zipped)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(path)
+        finally:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_or_explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupError(
+            f"{path} could not be written ({error.strerror or error}): check the folder's "
+            "permissions and free space. Nothing that was there has changed."
+        ) from error
+
+
+def free_space_for(folder: Path, size: int) -> None:
+    """Raises BackupError where ``size`` bytes do not fit."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise BackupError(
+            f"{folder} has {free >> 20} MB free, and {(size >> 20) + 1} MB are needed; nothing "
+            "was changed."
+        )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _private(path: Path) -> IO[bytes]:
+    """A new file that only its owner may read."""
+    return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _copied(source: IO[bytes], target: IO[bytes], most: int | None = None) -> tuple[str, int]:
+    """SHA-256 and size of what was copied, which ends a block behind ``most``."""
+    digest, size = hashlib.sha256(), 0
+    while block := source.read(_BLOCK):
+        digest.update(block)
+        size += target.write(block)
+        if most is not None and size > most:
+            break
+    return digest.hexdigest(), size

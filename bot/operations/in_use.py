@@ -1,0 +1,68 @@
+"""Who uses the data folder: everything that serves shares it, a restore has it for itself."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.errors import BackupError
+from bot.records.snapshot import check_whole
+from bot.settings import Settings
+
+_LOCK = "in-use.lock"
+_MENDS = {
+    "records.sqlite": "Put a backup in its place: `lorebot restore FILE --force` keeps it beside.",
+    "jobs.sqlite": "Move it away: unfinished questions are begun anew from the records.",
+    "index.sqlite": "Move it away: the next start reads the documents again.",
+}
+
+
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Held by whatever works with the data, together. Raises BackupError during a restore."""
+    with _held(
+        folder, fcntl.LOCK_SH, f"A backup is being restored into {folder}: try again when it is."
+    ):
+        yield
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[None]:
+    """``in_use`` of data whose files are whole. Raises BackupError, and RecordsError."""
+    folder = settings.data_dir.resolve()
+    with in_use(folder):
+        for file, mend in _MENDS.items():
+            check_whole(folder / file, mend)
+        yield
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Held by one process alone. Raises BackupError while anything works with the data."""
+    with _held(
+        folder,
+        fcntl.LOCK_EX,
+        f"A bot, a worker or a backup works with {folder}: stop it first; nothing was changed.",
+    ):
+        yield
+
+
+@contextmanager
+def _held(folder: Path, how: int, refusal: str) -> Iterator[None]:
+    """Held by the operating system, so that a killed process leaves no lock behind."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("a")
+    except OSError as error:
+        raise BackupError(
+            f"{folder} cannot be used ({error.strerror}): let the user that runs Lorebot write "
+            "there, or set LOREBOT_DATA_DIR."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(refusal) from None
+        yield

@@ -1,0 +1,108 @@
+"""All that this process counts while it works; what is kept in records is read there instead.
+
+Every replica counts its own, so that sums over replicas are right. No label ever holds a text, or
+an id of a person or a channel: each has few values, known beforehand or words of Slack's API.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bot.domain import Answer, Asked
+from bot.telemetry.meters import Counter, Histogram, Metric
+from bot.telemetry.spans import note, span, written_at
+
+QUESTIONS = Counter("lorebot_questions_total", "Questions taken in.", ["occasion"])
+ANSWERS = Counter("lorebot_answers_total", "Questions done with.", ["ending", "occasion"])
+VOTES = Counter("lorebot_votes_total", "Votes cast, also again.", ["thumb"])
+STAGES = Histogram("lorebot_stage_seconds", "One stage of one question.", ["stage"])
+ANSWERED = Histogram(
+    "lorebot_answer_seconds", "From when a message was written to its answer.", ["ending"]
+)
+FIRST_SIGNS = Histogram(
+    "lorebot_first_sign_seconds", "From when a message was written to the first sign.", ["sign"]
+)
+MODEL_FAILURES = Counter(
+    "lorebot_model_failures_total", "Answers quoted because the model failed.", ["reason"]
+)
+SLACK_CALLS = Counter("lorebot_slack_calls_total", "Calls of Slack's Web API.", ["method"])
+SLACK_ERRORS = Counter(
+    "lorebot_slack_errors_total",
+    "Calls that came to nothing, as Slack says why.",
+    ["method", "reason"],
+)
+SLACK_RETRIES = Counter(
+    "lorebot_slack_retries_total", "Calls that were tried again.", ["method", "reason"]
+)
+
+FAILED = "failed"
+"""The ending of a question that got an apology, or nothing."""
+_METERS = (
+    *(QUESTIONS, ANSWERS, VOTES, STAGES, ANSWERED, FIRST_SIGNS, MODEL_FAILURES),
+    *(SLACK_CALLS, SLACK_ERRORS, SLACK_RETRIES),
+)
+_WORD = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.IGNORECASE)
+
+
+def counted() -> list[Metric]:
+    """Everything counted so far."""
+    return [meter.metric() for meter in _METERS]
+
+
+def word(text: object) -> str:
+    """What may be a label: one word of an API, not a sentence."""
+    found = str(text)
+    return found if _WORD.fullmatch(found) else "other"
+
+
+def note_first_sign(asked: Asked, sign: str) -> None:
+    """Whoever asked sees something: a ``status`` line, or the answer's ``message``."""
+    waited = _waited(asked)
+    if waited is not None:
+        FIRST_SIGNS.observe(waited, sign)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """A stage that is no part of the answer itself, counted and as a span."""
+    start = time.perf_counter()
+    try:
+        with span(name):
+            yield
+    finally:
+        STAGES.observe(time.perf_counter() - start, name)
+
+
+def note_answer(answer: Answer, answer_id: str) -> None:
+    """An answer is kept: how long each of its stages took, and in its trace what it rests on."""
+    for name, seconds in answer.seconds.items():
+        STAGES.observe(seconds, name)
+    supported = [one.probability for one in answer.reflections if one.kind == "supported"]
+    note(
+        answer=answer_id,
+        ending=answer.ending.value,
+        model=answer.versions.model,
+        adapter=answer.versions.adapter,
+        prompts=answer.versions.prompt,
+        passages=len(answer.passages),
+        citations=len(answer.citations),
+        characters=len(answer.text),
+        supported_least=min(supported, default=1.0),
+    )
+
+
+def note_ending(asked: Asked, ending: str) -> None:
+    """A question is done with: its answer is posted, or never will be."""
+    ANSWERS.add(ending, asked.occasion)
+    waited = _waited(asked)
+    if waited is not None:
+        ANSWERED.observe(waited, ending)
+
+
+def _waited(asked: Asked) -> float | None:
+    """Seconds since the message was written, by Slack's clock and ours; None for a command."""
+    written = written_at(asked.id)
+    return None if written is None else time.time() - written

@@ -1,0 +1,66 @@
+"""What a process left that is gone is adopted, by those that live, and by nobody while it lives."""
+
+from __future__ import annotations
+
+from threading import Event
+
+from bot.adoption import Adoption
+from bot.records.replicas import Replica
+
+GROUP = "adoption"
+
+
+class Work:
+    """Unfinished jobs of "two", and what becomes of them."""
+
+    def __init__(self) -> None:
+        self.owners = ["two"]
+        self.adopted: list[str] = []
+        self.resumed = 0
+        self.done = Event()
+
+    def adopt(self, owner: str) -> None:
+        self.adopted.append(owner)
+        self.owners.remove(owner)
+        self.done.set()
+
+    def resume(self) -> None:
+        self.resumed += 1
+
+
+def test_only_what_is_left_behind_is_adopted_and_once(own_postgres: str) -> None:
+    two = Replica(own_postgres, GROUP, "two")
+    two.enter()
+    one, work = Replica(own_postgres, GROUP, "one", settling=-1), Work()
+    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume)
+    adoption.look()
+    assert (work.adopted, work.resumed) == ([], 1)
+    two.leave()
+    for _ in range(2):
+        adoption.look()
+    assert (work.adopted, work.resumed) == (["two"], 3)
+    adoption.close()
+
+
+def test_nothing_is_adopted_before_the_others_had_time_to_come_back(own_postgres: str) -> None:
+    one, work = Replica(own_postgres, GROUP, "one", settling=3600), Work()
+    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume)
+    adoption.look()
+    assert (work.adopted, work.resumed) == ([], 0)
+    adoption.close()
+
+
+def test_it_looks_by_itself_and_bears_a_database_that_is_away(own_postgres: str) -> None:
+    one, work = Replica(own_postgres, GROUP, "one", settling=-1), Work()
+    failures = ["away"]
+
+    def owners() -> tuple[str, ...]:
+        if failures:
+            raise ConnectionError(failures.pop())
+        return tuple(work.owners)
+
+    adoption = Adoption(one, owners, work.adopt, work.resume, seconds=0.02)
+    adoption.start()
+    assert work.done.wait(60)
+    adoption.close()
+    assert work.adopted == ["two"]
