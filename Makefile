@@ -20,7 +20,7 @@ check: $(VENV)/.development
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 # Known vulnerabilities of what is pinned; without a network it says that it could not look.
 scan: $(VENV)/.development
