@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from bot.slack.manifest import manifest
 from bot.workspace import Workspace
 from bot.workspace.models import Channel, Person
 from bot.workspace.state import WorkspaceState
+from tests.services.bot_process import bot_environment
 
 BOT = "U0LOREBOT"
 STARTING_SECONDS = 180.0
@@ -37,21 +37,9 @@ class BotProcess:
         self, workspace: Workspace, folder: Path, variables: Mapping[str, str] | None = None
     ) -> None:
         """``variables`` are settings besides, such as ``LOREBOT_MODEL_PATH``."""
-        configuration = folder / "lorebot.toml"
-        configuration.write_text(
-            f'[[sources]]\nname = "handbook"\npath = "{SAMPLE}"\naudience = "public"\n'
-        )
         self._workspace = workspace
         self._log = folder / "bot.log"
-        self._environment = {
-            **os.environ,
-            "LOREBOT_CONFIG": str(configuration),
-            "LOREBOT_DATA_DIR": str(folder / "data"),
-            "LOREBOT_SLACK_API_URL": workspace.api_url,
-            "LOREBOT_SLACK_BOT_TOKEN": workspace.bot_token,
-            "LOREBOT_SLACK_APP_TOKEN": workspace.app_token,
-            **(variables or {}),
-        }
+        self._environment = bot_environment(workspace, folder, SAMPLE) | (variables or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
 

@@ -24,6 +24,7 @@ from bot.slack.transport import EVENTS_PATH
 from bot.workspace import Workspace
 from indexer.journal import Journal
 from tests.scenarios.conftest import ALICE, BOT, HELP, finished, replies
+from tests.services.bot_process import slack_variables
 
 QUESTIONS = (
     "How much may I spend on meals per day when I travel?",
@@ -161,9 +162,7 @@ class Fleet:
         environment = self._environment | settings
         environment |= {
             "LOREBOT_RECORDS_REPLICA": name,
-            "LOREBOT_SLACK_API_URL": self.workspace.api_url,
-            "LOREBOT_SLACK_BOT_TOKEN": self.workspace.bot_token,
-            "LOREBOT_SLACK_APP_TOKEN": self.workspace.app_token,
+            **slack_variables(self.workspace),
         }
         command = [sys.executable, "-m", "bot.cli", *arguments]
         self._processes[name] = subprocess.Popen(command, env=environment)

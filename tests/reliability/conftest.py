@@ -14,6 +14,7 @@ import pytest
 from bot.slack.manifest import manifest
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOT, HELP
+from tests.services.bot_process import bot_environment
 
 MEALS = "How much may I spend on meals per day when I travel?"
 LEAVE = "How many days of paid leave do I have?"
@@ -34,18 +35,8 @@ def environment(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> dict[s
     pages.mkdir()
     (pages / "travel.md").write_text("# Travel\n\nMeals are paid up to 45 EUR per day of travel.\n")
     (pages / "leave.md").write_text("# Leave\n\nEverybody has 30 days of paid leave a year.\n")
-    configuration = tmp_path / "lorebot.toml"
-    configuration.write_text(
-        f'[[sources]]\nname = "handbook"\npath = "{pages}"\naudience = "public"\n'
-    )
-    return os.environ | {
-        "LOREBOT_CONFIG": str(configuration),
-        "LOREBOT_DATA_DIR": str(tmp_path / "data"),
-        "LOREBOT_CACHE_DIR": str(cache_dir),
-        "LOREBOT_SLACK_API_URL": workspace.api_url,
-        "LOREBOT_SLACK_BOT_TOKEN": workspace.bot_token,
-        "LOREBOT_SLACK_APP_TOKEN": workspace.app_token,
-    }
+    environment = bot_environment(workspace, tmp_path, pages)
+    return environment | {"LOREBOT_CACHE_DIR": str(cache_dir)}
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """kill -9 between placeholder and answer: the real process, the real signal."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,24 +12,15 @@ import pytest
 from bot.demo import SAMPLE
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, answer_to, replies
+from tests.services.bot_process import bot_environment
 
 MEALS = "How much may I spend on meals per day when I travel?"
 
 
 @pytest.fixture
 def environment(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> dict[str, str]:
-    configuration = tmp_path / "lorebot.toml"
-    configuration.write_text(
-        f'[[sources]]\nname = "handbook"\npath = "{SAMPLE}"\naudience = "public"\n'
-    )
-    return os.environ | {
-        "LOREBOT_CONFIG": str(configuration),
-        "LOREBOT_DATA_DIR": str(tmp_path / "data"),
-        "LOREBOT_CACHE_DIR": str(cache_dir),
-        "LOREBOT_SLACK_API_URL": workspace.api_url,
-        "LOREBOT_SLACK_BOT_TOKEN": workspace.bot_token,
-        "LOREBOT_SLACK_APP_TOKEN": workspace.app_token,
-    }
+    environment = bot_environment(workspace, tmp_path, SAMPLE)
+    return environment | {"LOREBOT_CACHE_DIR": str(cache_dir)}
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from bot.slack.manifest import manifest
 from bot.telemetry.spans import trace_id_of
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, BOT, HELP, ask, replies, shown, vote
+from tests.services.bot_process import slack_variables
 from tests.services.tiny_model import distinct_text
 
 MEALS = "How much may I spend on meals per day when I travel?"
@@ -81,9 +82,7 @@ def day(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory, tiny_model: P
             "LOREBOT_CONFIG": str(folder / "lorebot.toml"),
             "LOREBOT_DATA_DIR": str(folder / "data"),
             "LOREBOT_CACHE_DIR": str(cache_dir),
-            "LOREBOT_SLACK_API_URL": workspace.api_url,
-            "LOREBOT_SLACK_BOT_TOKEN": workspace.bot_token,
-            "LOREBOT_SLACK_APP_TOKEN": workspace.app_token,
+            **slack_variables(workspace),
             "LOREBOT_MODEL_PATH": str(tiny_model),
             "LOREBOT_LOGS_FORMAT": "json",
             "LOREBOT_LOGS_LEVEL": "debug",
