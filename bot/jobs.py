@@ -52,6 +52,7 @@ _STATES = {
 _UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _ENDED_AT_ONCE = 200
+_ALL_APPLICATIONS: list[str] = []  # without it DBOS shows a process those of its own alone
 
 
 class Jobs:
@@ -180,7 +181,12 @@ class Jobs:
     @staticmethod
     def pending() -> dict[str, int]:
         """How many jobs wait or run, by their kind, also of other applications."""
-        found = DBOS.list_workflows(status=_UNFINISHED, load_input=False, load_output=False)
+        found = DBOS.list_workflows(
+            status=_UNFINISHED,
+            application_name=_ALL_APPLICATIONS,
+            load_input=False,
+            load_output=False,
+        )
         return Counter(one.name for one in found)
 
     @staticmethod
@@ -191,6 +197,7 @@ class Jobs:
         found = DBOS.list_workflows(
             workflow_id_prefix=f"{name}:{prefix}",
             status=_UNFINISHED,
+            application_name=_ALL_APPLICATIONS,
             load_input=False,
             load_output=False,
         )
@@ -204,6 +211,7 @@ class Jobs:
         while ended := DBOS.list_workflows(
             status=_ENDED,
             completed_before=before.isoformat(),
+            application_name=_ALL_APPLICATIONS,
             limit=_ENDED_AT_ONCE,
             load_input=False,
             load_output=False,

@@ -22,7 +22,7 @@ def start_training(jobs: Jobs, line: str = "default") -> str:
     """
     if under_way := jobs.unfinished(JOB, f"{line}:"):
         return under_way[0]
-    key = f"{line}:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    key = f"{line}:{datetime.now(UTC).isoformat()}"  # of one key there is only ever one job
     jobs.enqueue(APPLICATION, QUEUE, JOB, key)
     return key
 

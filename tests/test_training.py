@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from bot.jobs import Jobs
+from bot.jobs import Jobs, State
 from bot.training import APPLICATION, JOB, QUEUE, line_of, start_training, training_progress
 
 
@@ -53,3 +54,29 @@ def test_bot_asks_and_a_worker_that_comes_later_does_it_once(url: str) -> None:
         assert training_progress(bot, key) == "support: train"
     assert ran == [key]
     assert line_of(key) == "support"
+
+
+def test_what_waits_for_a_worker_is_not_asked_for_again(url: str) -> None:
+    with launched(Jobs(url)) as bot:
+        key = start_training(bot, "support")
+        other = start_training(bot, "billing")
+        assert start_training(bot, "support") == key
+        assert bot.unfinished(JOB, "") == [key, other]
+        assert bot.pending() == {JOB: 2}
+
+
+def test_what_a_worker_has_ended_is_forgotten_and_may_be_asked_for_again(url: str) -> None:
+    with launched(Jobs(url)) as bot:
+        key = start_training(bot)
+    worker = Jobs(url, application=APPLICATION)
+    worker.register(JOB, lambda _key: None)
+    with launched(worker):
+        worker.work_on(QUEUE)
+        deadline = time.monotonic() + 20
+        while worker.state(JOB, key) is not State.DONE:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    with launched(Jobs(url)) as bot:
+        assert bot.forget_ended(datetime.now(UTC)) == 1
+        assert bot.state(JOB, key) is None
+        assert start_training(bot) != key

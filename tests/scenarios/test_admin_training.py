@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs import Jobs
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.settings import Settings
@@ -69,6 +70,10 @@ def outcomes(settings: Settings) -> dict[str, str]:
         return {act.action: act.outcome for act in Audit(database).newest()}
 
 
+def nobody_watches() -> bool:
+    return not Jobs.unfinished("watch training", "")
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_PATIENCE_SECONDS", 0.5)
@@ -122,11 +127,13 @@ def test_asked_for_twice_it_is_trained_once_and_watched_in_one_message(
 def test_who_watched_in_vain_may_watch_again(
     workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_LONGEST_WAIT_SECONDS", 0.5)
-    lorebot(workspace, "train")
-    told(workspace, "to watch it again")
+    monkeypatch.setattr(training, "_LONGEST_WAIT_SECONDS", 0)
+    for _ in range(3):  # within one second, too
+        lorebot(workspace, "train")
+        workspace.wait_for(nobody_watches, timeout=30)
+    assert ["watch it again" in shown(one) for one in workspace.messages(DM)] == [True] * 3
+    assert outcomes(settings)["train ended"] == "waiting"
     monkeypatch.setattr(training, "_LONGEST_WAIT_SECONDS", 600)
-    workspace.wait_for(lambda: outcomes(settings).get("train ended") == "waiting")
     lorebot(workspace, "train")
     with worker(settings):
         told(workspace, "finished")

@@ -55,7 +55,7 @@ class TrainCommand:
         key = start_training(self._jobs, line)
         watched = f"{call.user} {key} "
         if not self._jobs.unfinished(_JOB, watched):
-            self._jobs.start(_JOB, f"{watched}{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}")
+            self._jobs.start(_JOB, f"{watched}{datetime.now(UTC).isoformat()}")
         return plain(f"I have asked for it. Watch how far *{line}* is in our direct messages.")
 
     def _job(self, watched: str) -> None:
