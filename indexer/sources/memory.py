@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from indexer.errors import SourceError
+from indexer.write_ahead import use_write_ahead_log
 
 _VERSION = 1
 _TABLE = """
@@ -85,7 +86,7 @@ class SourceMemory:
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path or ":memory:")
         try:
-            database.execute("PRAGMA journal_mode = WAL")
+            use_write_ahead_log(database)
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute("PRAGMA secure_delete = ON")
             if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):

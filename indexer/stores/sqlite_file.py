@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 
 from indexer.errors import StoreError, StoreOutdated
+from indexer.write_ahead import use_write_ahead_log
 
 SCHEMA_VERSION = 1
 _APPLICATION = 0x4C4F5245  # "LORE"
@@ -155,7 +156,7 @@ class SqliteFile:
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_write_ahead_log(connection, _BUSY_SECONDS)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error:
