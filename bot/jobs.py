@@ -17,9 +17,9 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from threading import Thread
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID
+from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID, WorkflowStatus
 
 from bot.adoption import adoption
 
@@ -173,20 +173,13 @@ class Jobs:
     @staticmethod
     def state(name: str, key: str) -> State | None:
         """How far a job is, also one of another application; None where there is none."""
-        found = DBOS.list_workflows(
-            workflow_ids=[f"{name}:{key}"], load_input=False, load_output=False
-        )
+        found = _listed(workflow_ids=[f"{name}:{key}"])
         return _STATES.get(found[0].status, State.FAILED) if found else None
 
     @staticmethod
     def pending() -> dict[str, int]:
         """How many jobs wait or run, by their kind, also of other applications."""
-        found = DBOS.list_workflows(
-            status=_UNFINISHED,
-            application_name=_ALL_APPLICATIONS,
-            load_input=False,
-            load_output=False,
-        )
+        found = _listed(status=_UNFINISHED, application_name=_ALL_APPLICATIONS)
         return Counter(one.name for one in found)
 
     @staticmethod
@@ -194,12 +187,10 @@ class Jobs:
         """Keys that begin with ``prefix``, of jobs that wait or run, also of other applications;
         the oldest first.
         """
-        found = DBOS.list_workflows(
+        found = _listed(
             workflow_id_prefix=f"{name}:{prefix}",
             status=_UNFINISHED,
             application_name=_ALL_APPLICATIONS,
-            load_input=False,
-            load_output=False,
         )
         keys = (one.workflow_id.removeprefix(f"{name}:") for one in found)
         return [key for key in keys if key.startswith(prefix)]  # in SQL, _ is any letter
@@ -208,13 +199,11 @@ class Jobs:
     def forget_ended(before: datetime) -> int:
         """Delete what jobs of all applications that ended before then have left; how many."""
         gone = 0
-        while ended := DBOS.list_workflows(
+        while ended := _listed(
             status=_ENDED,
             completed_before=before.isoformat(),
             application_name=_ALL_APPLICATIONS,
             limit=_ENDED_AT_ONCE,
-            load_input=False,
-            load_output=False,
         ):
             DBOS.delete_workflows([one.workflow_id for one in ended])
             gone += len(ended)
@@ -269,21 +258,17 @@ class Jobs:
             function()
 
     def _runs_any(self) -> bool:
-        found = DBOS.list_workflows(
-            status="PENDING",
-            executor_id=self._replica,
-            limit=1,
-            load_input=False,
-            load_output=False,
-        )
-        return bool(found)
+        return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
+
+
+def _listed(**wanted: Any) -> list[WorkflowStatus]:
+    """Jobs without what they were given and what came of it, which nobody here reads."""
+    return DBOS.list_workflows(**wanted, load_input=False, load_output=False)
 
 
 def _owners(application: str) -> set[str]:
     """The processes that have begun jobs of this application and not ended them."""
-    found = DBOS.list_workflows(
-        status="PENDING", app_version=_version_of(application), load_input=False, load_output=False
-    )
+    found = _listed(status="PENDING", app_version=_version_of(application))
     return {one.executor_id for one in found if one.executor_id}
 
 
