@@ -16,10 +16,14 @@ from bot.records.tables import QuestionRow
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A question that is still to be answered, by its id and its workspace's."""
+    """A question that is still to be answered, by its id and its workspace's.
+
+    Those of one thread, of which one is answered at a time, have the same ``line``.
+    """
 
     question_id: str
     team: str
+    line: str
 
 
 class Turns:
@@ -57,11 +61,11 @@ class Turns:
         """Every question that waits for its turn or has it."""
         with self._database.reading() as session:
             rows = session.execute(
-                select(QuestionRow.id, QuestionRow.team)
+                select(QuestionRow.id, QuestionRow.team, QuestionRow.channel, QuestionRow.thread)
                 .where(QuestionRow.finished_at.is_(None))
                 .order_by(QuestionRow.asked_at)
             )
-            return [Unfinished(row.id, row.team) for row in rows]
+            return [Unfinished(id_, team, _line(id_, *thread)) for id_, team, *thread in rows]
 
 
 def _beside(session: Session, row: QuestionRow) -> Sequence[QuestionRow]:
@@ -77,6 +81,10 @@ def _beside(session: Session, row: QuestionRow) -> Sequence[QuestionRow]:
         )
         .with_for_update()
     ).all()
+
+
+def _line(question_id: str, channel: str, thread: str) -> str:
+    return f"{channel} {thread}" if thread else question_id
 
 
 def _order(row: QuestionRow) -> tuple[bool, float]:

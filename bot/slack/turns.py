@@ -49,9 +49,17 @@ class Turnstile:
             self._resume()
 
     def _resume(self) -> None:
-        """What was kept before a crash, and not begun, or begun and not ended."""
-        for one in self._turns.unfinished():
-            self._begin(one.question_id, one.team)
+        """What was kept before a crash, and not begun, or begun and not ended.
+
+        Nothing in lines that are served: thousands may wait there, and this comes again and again.
+        """
+        under_way = set(self._jobs.unfinished(self._job, ""))
+        waiting = self._turns.unfinished()
+        served = {one.line for one in waiting if one.question_id in under_way}
+        for one in waiting:
+            if one.line not in served:
+                served.add(one.line)
+                self._begin(one.question_id, one.team)
 
     def _begin(self, question_id: str, team: str, after: float = 0.0) -> None:
         if self._jobs.is_closed:

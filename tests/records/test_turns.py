@@ -11,7 +11,7 @@ from bot.errors import RecordsError
 from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting
-from bot.records.turns import Turns, Unfinished
+from bot.records.turns import Turns
 
 FIRST = Asked("C1:10.000001", "Ev1", "C1", "10.000001", "U1", "How much?", team="T1")
 SECOND = replace(FIRST, id="C1:10.000002", event_id="Ev2", asker="U2")
@@ -63,7 +63,17 @@ def test_what_waits_or_has_its_turn_is_unfinished(database: Database, turns: Tur
     keep(database, FIRST, SECOND, ELSEWHERE)
     turns.begin(FIRST.id)
     turns.end(ELSEWHERE.id)
-    assert turns.unfinished() == [Unfinished(FIRST.id, "T1"), Unfinished(SECOND.id, "T1")]
+    assert [(one.question_id, one.team) for one in turns.unfinished()] == [
+        (FIRST.id, "T1"),
+        (SECOND.id, "T1"),
+    ]
+
+
+def test_who_waits_for_another_stands_in_its_line(database: Database, turns: Turns) -> None:
+    keep(database, FIRST, SECOND, ELSEWHERE, COMMAND, replace(COMMAND, id="command:1.3.b"))
+    first, second, *others = (one.line for one in turns.unfinished())
+    assert first == second
+    assert len({first, *others}) == 4
 
 
 def test_a_forgotten_question_has_no_turn_and_holds_nobody_up(

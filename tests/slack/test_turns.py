@@ -90,3 +90,52 @@ def test_what_was_kept_before_a_crash_begins_at_the_next_launch(
     answering = Answering(Turns(database), jobs)
     jobs.launch()
     assert answering.second_has_begun.wait(30)
+
+
+def test_a_long_line_is_offered_its_turn_once_at_launch(database: Database, jobs: Jobs) -> None:
+    class Counting(Turns):
+        offered = 0
+
+        def begin(self, question_id: str) -> str | None:
+            self.offered += 1
+            return super().begin(question_id)
+
+    for number in range(20):
+        Answers(database).ask(replace(FIRST, id=f"C1:10.0000{number:02}", event_id=f"Ev{number}"))
+    turns, begun, go_on = Counting(database), Event(), Event()
+
+    def job(_key: str) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    Turnstile(turns, jobs, "answer")
+    jobs.register("answer", job)
+    jobs.launch()
+    assert begun.wait(30)
+    assert turns.offered == 1
+    go_on.set()
+
+
+def test_a_line_that_is_served_is_left_alone(database: Database, jobs: Jobs) -> None:
+    turns, begun, go_on = Turns(database), Event(), Event()
+
+    def job(_key: str) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    jobs.register("answer", job)
+    jobs.launch()
+    for asked in (FIRST, SECOND):
+        Answers(database).ask(asked)
+    turns.begin(FIRST.id)
+    jobs.start("answer", FIRST.id)
+    assert begun.wait(30)
+    offered: list[str] = []
+
+    class Watched(Turnstile):
+        def _begin(self, question_id: str, team: str, after: float = 0.0) -> None:
+            offered.append(question_id)
+
+    Watched(turns, jobs, "answer").leave("C1:forgotten")
+    assert offered == []
+    go_on.set()
