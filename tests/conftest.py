@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from bot.records.database import Database
 from indexer.embedder_file import DEFAULT_EMBEDDER
@@ -40,9 +40,14 @@ def embedding(cache_dir: Path) -> Iterator[LlamaCppEmbedding]:
 
 @pytest.fixture
 def empty_postgres() -> str:
-    """The address of an emptied Postgres database, or "" where none is given."""
+    """The address of an emptied Postgres database, or "" where none is given.
+
+    Tests that run at the same time have one each, beside the one that is given.
+    """
     url = os.environ.get("LOREBOT_TEST_POSTGRES_URL", "")
     if url:
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            url = _beside(url, worker)
         engine = create_engine(url)
         with engine.begin() as connection:
             connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
@@ -50,6 +55,21 @@ def empty_postgres() -> str:
             connection.execute(text("CREATE SCHEMA public"))
         engine.dispose()
     return url
+
+
+def _beside(url: str, worker: str) -> str:
+    """A database of that worker's own on the same server."""
+    given = make_url(url)
+    name = f"{given.database}_{worker}"
+    engine = create_engine(given, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        known = connection.scalar(
+            text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}
+        )
+        if not known:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return given.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -1,5 +1,5 @@
 """The real bot in the local workspace, over the sample handbook: every scenario runs twice, with
-events over Socket Mode and over HTTP."""
+events over Socket Mode and over HTTP; on SQLite, or on Postgres where one is given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from bot.answering.thresholds import Thresholds
 from bot.bootstrap import open_slack_bot
 from bot.demo import demo_settings
-from bot.settings import ModelTable, Settings, SlackTable
+from bot.settings import ModelTable, RecordsTable, Settings, SlackTable
 from bot.slack.manifest import manifest
 from bot.slack.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace
@@ -51,9 +51,16 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path, transport: str) -> Settings:
+def installed(cache_dir: Path, tmp_path: Path, empty_postgres: str) -> Settings:
+    """All but Slack: where things are kept."""
+    records = RecordsTable(url=SecretStr(empty_postgres))
+    return Settings(cache_dir=cache_dir, data_dir=tmp_path, records=records)
+
+
+@pytest.fixture
+def settings(workspace: Workspace, installed: Settings, transport: str) -> Settings:
     slack = slack_over_http(workspace) if transport == "http" else slack_over_a_socket(workspace)
-    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack)
+    return installed.model_copy(update={"slack": slack})
 
 
 def slack_over_a_socket(workspace: Workspace) -> SlackTable:

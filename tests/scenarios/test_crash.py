@@ -10,17 +10,22 @@ from pathlib import Path
 import pytest
 
 from bot.demo import SAMPLE
+from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, answer_to, replies
 from tests.services.bot_process import bot_environment
+from tests.services.databases import execute
 
 MEALS = "How much may I spend on meals per day when I travel?"
 
 
 @pytest.fixture
-def environment(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> dict[str, str]:
-    environment = bot_environment(workspace, tmp_path, SAMPLE)
-    return environment | {"LOREBOT_CACHE_DIR": str(cache_dir)}
+def environment(workspace: Workspace, installed: Settings, tmp_path: Path) -> dict[str, str]:
+    return bot_environment(workspace, tmp_path, SAMPLE) | {
+        "LOREBOT_CACHE_DIR": str(installed.cache_dir),
+        "LOREBOT_DATA_DIR": str(installed.data_dir),
+        "LOREBOT_RECORDS_URL": installed.records.address,
+    }
 
 
 @contextmanager
@@ -66,27 +71,22 @@ def test_a_bot_killed_after_its_placeholder_answers_in_the_same_message(
 
 
 def test_a_bot_killed_before_it_remembers_its_placeholder_finds_it_again(
-    workspace: Workspace, environment: dict[str, str]
+    workspace: Workspace, environment: dict[str, str], installed: Settings
 ) -> None:
     """Posted, but the process died before Slack's receipt was kept: found by its metadata."""
     with running(environment, workspace) as doomed:
         ts, placeholder = killed_between_placeholder_and_answer(doomed, workspace)
-    _forget_the_receipt(Path(environment["LOREBOT_DATA_DIR"]))
+    _forget_the_receipt(installed)
     with running(environment, workspace):
         answer = answer_to(workspace, HELP, ts, timeout=60)
         assert answer["ts"] == placeholder["ts"]
         assert len(replies(workspace, HELP, ts)) == 1
 
 
-def _forget_the_receipt(data: Path) -> None:
+def _forget_the_receipt(installed: Settings) -> None:
     """Bring both databases to the moment between Slack's "ok" and our note of it."""
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(data / "records.sqlite")) as records, records:
-        records.execute("UPDATE questions SET reply_ts = NULL")
-    with closing(sqlite3.connect(data / "jobs.sqlite")) as jobs, jobs:
-        assert jobs.execute("DELETE FROM operation_outputs").rowcount >= 1
+    assert execute(installed.records_url, "UPDATE questions SET reply_ts = NULL")
+    assert execute(installed.jobs_url, "DELETE FROM {jobs}operation_outputs")
 
 
 def test_a_stopped_bot_ends_by_itself(workspace: Workspace, environment: dict[str, str]) -> None:

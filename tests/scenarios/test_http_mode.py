@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import httpx
 import pytest
@@ -34,8 +33,8 @@ MEALS = "How much may I spend on meals per day when I travel?"
 
 
 @pytest.fixture
-def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
-    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack_over_http(workspace))
+def settings(workspace: Workspace, installed: Settings) -> Settings:
+    return installed.model_copy(update={"slack": slack_over_http(workspace)})
 
 
 @contextmanager

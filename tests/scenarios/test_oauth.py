@@ -1,12 +1,10 @@
 """Several workspaces install the app by OAuth; each is answered with its own, encrypted token."""
 
 import socket
-import sqlite3
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
@@ -22,6 +20,7 @@ from bot.workspace import Workspace, sample_partner
 from bot.workspace.actions import Actions
 from indexer.library import Library
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, finished, lorebot, shown
+from tests.services.databases import execute
 
 MEALS = "How much may I spend on meals per day when I travel?"
 HOME_TEAM, PARTNER = "T0LOCAL", "T1PARTNER"
@@ -35,7 +34,7 @@ def workspace() -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
+def settings(workspace: Workspace, installed: Settings) -> Settings:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     slack = SlackTable(
@@ -49,7 +48,7 @@ def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
         token_keys=SecretStr(new_token_key()),
         workspaces=(HOME_TEAM, PARTNER),
     )
-    return Settings(cache_dir=cache_dir, data_dir=tmp_path, slack=slack)
+    return installed.model_copy(update={"slack": slack})
 
 
 @pytest.fixture
@@ -107,12 +106,12 @@ def test_two_workspaces_install_and_each_is_answered_as_itself(
     assert "45 EUR" in answer["text"]
     assert answer["user"] == "U1LOREBOT"
     assert "Status" in shown(lorebot(workspace, "status"))
-    database = (settings.data_dir / "records.sqlite").read_bytes()
+    kept = str(execute(settings.records_url, "SELECT * FROM installations"))
     for team in (HOME_TEAM, PARTNER):
         installed = stored(settings, team)
         assert installed is not None
-        assert installed.token.encode() not in database
-        assert installed.refresh_token.encode() not in database
+        assert installed.token not in kept
+        assert installed.refresh_token not in kept
 
 
 def test_a_workspace_that_the_settings_do_not_name_is_refused(
@@ -133,9 +132,8 @@ def test_a_token_near_its_end_is_refreshed_before_it_is_used(
     first = stored(settings, HOME_TEAM)
     assert first is not None
     assert first.installed_by == ALICE
-    with closing(sqlite3.connect(settings.data_dir / "records.sqlite")) as records, records:
-        soon = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None)
-        records.execute("UPDATE installations SET expires_at = ?", (soon.isoformat(" "),))
+    soon = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None).isoformat(" ")
+    assert execute(settings.records_url, f"UPDATE installations SET expires_at = '{soon}'")
     assert "45 EUR" in answer_in(workspace, workspace, ALICE, HELP, BOT)["text"]
     second = stored(settings, HOME_TEAM)
     assert second is not None

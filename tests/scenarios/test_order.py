@@ -1,12 +1,10 @@
 """Of one thread's questions, the next is answered when the one before is: also over a kill -9."""
 
 import signal
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
+from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import (
     ALICE,
@@ -19,6 +17,7 @@ from tests.scenarios.conftest import (
     replies,
 )
 from tests.scenarios.test_crash import environment, running
+from tests.services.databases import execute
 
 __all__ = ["environment"]
 
@@ -93,7 +92,7 @@ def test_what_is_delivered_together_after_an_absence_is_answered_in_order(
 
 
 def test_the_order_survives_a_kill_and_a_job_that_is_lost(
-    workspace: Workspace, environment: dict[str, str]
+    workspace: Workspace, environment: dict[str, str], installed: Settings
 ) -> None:
     """Between keeping a question and beginning its job nothing is lost, nor stands in the way."""
     with running(environment, workspace) as doomed:
@@ -101,9 +100,7 @@ def test_the_order_survives_a_kill_and_a_job_that_is_lost(
         workspace.wait_for(lambda: all(map(workspace.acknowledged, _events(workspace, thread))))
         doomed.send_signal(signal.SIGKILL)
         workspace.wait_for(lambda: not workspace.bot_connected)
-    jobs_file = Path(environment["LOREBOT_DATA_DIR"], "jobs.sqlite")
-    with closing(sqlite3.connect(jobs_file)) as jobs, jobs:
-        jobs.execute("DELETE FROM workflow_status WHERE name = 'answer'")
+    execute(installed.jobs_url, "DELETE FROM {jobs}workflow_status WHERE name = 'answer'")
     with running(environment, workspace):
         first, _ = as_the_second_begins(workspace, thread)
         assert finished(first)
