@@ -13,7 +13,7 @@ from bot.domain import Question
 from bot.serving.model import Message
 from indexer.documents import Passage
 
-VERSION = "2026-11-20.4"
+VERSION = "2026-11-29.1"
 NOTHING_FOUND = "NOTHING FOUND"
 YES, NO = "Yes", "No"
 PERSONA_CHARACTERS = 300
@@ -37,8 +37,8 @@ _HYPOTHESIS = """\
 Write the passage of a team's handbook that would answer the question: two or three plain \
 sentences, in the language of the question, without any introduction."""
 
-ROUTE = f"{YES} or {NO}: must the team's documents be read to reply to this?"
-USEFUL = f"{YES} or {NO}: does your answer say what the question asks for?"
+ROUTE = f"{YES} or {NO}: must the team's documents be read to reply?"
+USEFUL = f"{YES} or {NO}: did you say what the question asks for?"
 
 
 def opening(question: Question) -> list[Message]:
@@ -81,7 +81,7 @@ def answer_messages(
 
 def relevant(number: int) -> str:
     """Probe: asked after the passages. What differs stands last, so that the rest is shared."""
-    return f"{YES} or {NO}: does this passage help to answer the question? Passage {number}"
+    return f"{YES} or {NO}: does this passage help to answer? Passage {number}"
 
 
 def conflicting(one: int, other: int) -> str:
@@ -94,7 +94,8 @@ def conflicting(one: int, other: int) -> str:
 
 def supported(numbers: Sequence[int]) -> str:
     """Probe: asked after the answer so far, whose last sentence it is about."""
-    return f"{YES} or {NO}: is everything in your last sentence stated in {_named(numbers)}?"
+    say = "does" if len(numbers) == 1 else "do"
+    return f"{YES} or {NO}: {say} {_marked(numbers)} say all of your last sentence?"
 
 
 def condense_messages(question: Question) -> list[Message]:
@@ -120,10 +121,12 @@ def _tone(persona: str) -> str:
 
 
 def _named(numbers: Sequence[int]) -> str:
-    marks = [f"[{number}]" for number in numbers]
-    if len(marks) == 1:
-        return f"passage {marks[0]}"
-    return f"passages {', '.join(marks[:-1])} and {marks[-1]}"
+    return f"passage{'' if len(numbers) == 1 else 's'} {_marked(numbers)}"
+
+
+def _marked(numbers: Sequence[int]) -> str:
+    *others, last = (f"[{number}]" for number in numbers)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _fence(number: int, passage: Passage) -> str:

@@ -25,6 +25,7 @@ Pair = tuple[int, int]
 class Draft:
     """What is left of a model's answer; ``text`` is empty where nothing was supported.
 
+    ``spoken`` is all of it as it was streamed, and ``cut`` whether a sentence of that is gone.
     ``refused`` says that the model itself found no answer in the passages, ``stopped`` why the
     answer was not finished.
     """
@@ -32,12 +33,19 @@ class Draft:
     numbering: Numbering = field(default_factory=Numbering)
     kept: list[str] = field(default_factory=list)
     reflections: list[Reflection] = field(default_factory=list)
+    spoken: str = ""
+    cut: bool = False
     refused: bool = False
     stopped: Cancelled | None = None
 
     @property
     def text(self) -> str:
         return joined(self.kept)
+
+    @property
+    def as_judged(self) -> str:
+        """What is left, in the words that a model's prefix cache holds as far as it may be."""
+        return self.text if self.cut else self.spoken
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -71,12 +79,13 @@ def generate(
             with checking():
                 cited, probability = checker.support(sentence)
             draft.reflections.append(Reflection("supported", sentence.claim, probability))
-            if cited and probability >= thresholds.supported:
-                numbers = sorted(
-                    {draft.numbering.number(conversation.passages[n - 1]) for n in cited}
-                )
-                draft.kept.append(with_marks(sentence.text, numbers))
-                show(draft.text)
+            draft.spoken = sentence.so_far
+            if not cited or probability < thresholds.supported:
+                draft.cut = True
+                continue
+            numbers = sorted({draft.numbering.number(conversation.passages[n - 1]) for n in cited})
+            draft.kept.append(with_marks(sentence.text, numbers))
+            show(draft.text)
     except Cancelled as stopped:
         draft.stopped = stopped
     return draft

@@ -100,7 +100,7 @@ class Reader:
         if draft.stopped:
             return True  # there is no time left to ask
         with self.notes.measure("check"):
-            probability = conversation.usefulness(draft.text)
+            probability = conversation.usefulness(draft.as_judged)
         self.notes.reflect("useful", "", probability)
         return probability >= self.thresholds.useful
 

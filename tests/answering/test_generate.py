@@ -95,7 +95,7 @@ def test_a_refusal_of_the_model_is_told_apart_from_an_unsupported_answer() -> No
 def test_the_model_is_asked_about_every_sentence_that_its_words_allow() -> None:
     model = ScriptedModel("Keep every receipt [1]. The gym opens early [1].")
     read_by(model)
-    assert model.probes == ["Yes or No: is everything in your last sentence stated in passage [1]?"]
+    assert model.probes == ["Yes or No: does [1] say all of your last sentence?"]
 
 
 def test_a_sentence_that_the_model_finds_unsupported_is_cut() -> None:
@@ -119,6 +119,13 @@ def test_the_answer_before_a_probe_is_what_was_streamed_to_the_letter() -> None:
     read_by(ScriptedModel(answer, judge=listening))
     assert asked[1:] == [answer[: answer.index("\n- 28")], answer]
     assert answer.startswith(asked[0])
+
+
+def test_the_whole_is_judged_as_it_was_streamed_unless_something_was_cut() -> None:
+    kept = "Keep every  receipt [2, 1]!\n- Meals: 45 EUR per day [1]"
+    assert drafted(kept).as_judged == kept
+    cut = drafted(f"{kept}\n- The gym opens early [1]")
+    assert cut.as_judged == cut.text == drafted(kept).text
 
 
 def test_a_passage_that_is_not_relevant_supports_nothing() -> None:
