@@ -32,7 +32,7 @@ from bot.serving.weights import identify
 FORKS = 16  # continuations of one choice that can be computed in one batch
 KEPT_PREFIXES = 16
 WAITING_LIMIT = 32
-RESIDENT_ON_PROCESSORS = 4  # as many rows as are multiplied at once; the others take turns
+FEW_SLOTS = 2  # up to so many, processors are faster without flash attention
 _MOST_SLOTS = 64
 _SHORT_HASH = 12
 _NO_ADAPTERS: Mapping[str, Any] = MappingProxyType({})
@@ -50,7 +50,6 @@ class LlamaEngine:
         context_tokens: int,
         slots: int,
         adapters: Mapping[str, ModelIdentity] = _NO_ADAPTERS,
-        resident: int | None = None,
     ) -> None:
         """Takes over ``weights`` and ``context`` and frees them when closed."""
         self._identity = identity
@@ -63,9 +62,7 @@ class LlamaEngine:
         self._template = _chat_template(weights)
         self._spoken = Spoken(weights)
         pool = SequencePool(context, _places(slots), shares_any_prefix=weights.shares_any_prefix)
-        self._scheduler = Scheduler(
-            context, pool, slots=slots, waiting_limit=WAITING_LIMIT, resident=resident
-        )
+        self._scheduler = Scheduler(context, pool, slots=slots, waiting_limit=WAITING_LIMIT)
         owner = threading.Thread(
             target=_own, args=(self._scheduler, context, weights), name="llama", daemon=True
         )
@@ -106,8 +103,8 @@ class LlamaEngine:
                 cells=context_tokens * slots,
                 sequences=_places(slots).total,
                 threads=threads or _cores(),
-                # on processors it is slow for the few rows of a probe or of next tokens
-                flash_attention=gpu_layers != 0,
+                # on processors it is slow for the few rows of a probe, but skips other answers
+                flash_attention=gpu_layers != 0 or slots > FEW_SLOTS,
             )
             undo.callback(context.close)
             engine = cls(
@@ -117,7 +114,6 @@ class LlamaEngine:
                 context_tokens=context_tokens,
                 slots=slots,
                 adapters=identities,
-                resident=None if gpu_layers else RESIDENT_ON_PROCESSORS,
             )
             undo.pop_all()
         return engine

@@ -60,12 +60,6 @@ class Request(ABC):
         """Undo ``plan``: the batch was not computed."""
         self._piece = []
 
-    def park(self, pool: SequencePool) -> None:
-        """Leave the cache for a while; the next ``plan`` comes back."""
-        if self.cached is not None:
-            pool.park(self.cached)
-        self.cached = None
-
     def release(self, pool: SequencePool) -> None:
         """Give up all cells, for now or for good; what was computed is left to later prompts."""
         if self.cached is not None:

@@ -5,10 +5,6 @@ prompt after another. So a long prompt delays the others' words by one piece, no
 
 Whose prompt comes first: each is due when as many tokens are computed, since it was admitted, as
 it needs itself. So short prompts overtake long ones, but nobody waits for ever.
-
-Whose answer goes on: on a processor every used cell of the cache slows down all others, so that
-only a few answers are in it at once. The others are parked outside after their first word, and
-take turns.
 """
 
 from __future__ import annotations
@@ -27,7 +23,6 @@ from bot.serving.sequences import SequencePool
 logger = logging.getLogger(__name__)
 
 PROMPT_PIECE = 256  # tokens of prompts in one batch; what others wait for, too
-TURN = 32  # tokens of an answer until another that is parked gets its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +60,10 @@ class Scheduler:
         *,
         slots: int,
         waiting_limit: int,
-        resident: int | None = None,
     ) -> None:
-        """``resident`` is how many answers may be in the cache at once, all slots if None."""
         self._context = context
         self._pool = pool
         self._slots = slots
-        self._resident = resident or slots
-        self._parked: dict[Request, int] = {}  # first come first; tokens when they were parked
-        self._turns: dict[Request, int] = {}  # of resident answers: tokens when the turn began
         self._waiting_limit = waiting_limit
         self._changed = threading.Condition()
         # choices are admitted first
@@ -173,30 +163,10 @@ class Scheduler:
         self._computed += len(batch)
         for request in planned:
             self._advance(request)
-        self._change_places()
 
     @property
     def _active(self) -> list[Request]:
-        away = self._preempted | self._parked.keys()
-        return [request for request in self._admitted if request not in away]
-
-    def _change_places(self) -> None:
-        """Park answers that are too many, or whose turn is over while others wait for theirs."""
-        for request in self._active:
-            if request.produced_tokens and request.cached:
-                self._turns.setdefault(request, request.produced_tokens)
-        over = len(self._turns) - self._resident
-        if self._parked and over <= 0:
-            over = sum(one.produced_tokens - at >= TURN for one, at in self._turns.items())
-            over = min(over, len(self._parked))
-        for request in list(self._turns)[: max(over, 0)]:
-            del self._turns[request]
-            self._parked[request] = request.produced_tokens
-            request.park(self._pool)
-        free = self._resident - len(self._turns)
-        for request in list(self._parked)[: max(free, 0)]:
-            del self._parked[request]
-            self._turns[request] = request.produced_tokens
+        return [request for request in self._admitted if request not in self._preempted]
 
     def _take_turns(self) -> None:
         """Go on to the next adapter that is asked for: a batch goes through one of them."""
@@ -235,7 +205,6 @@ class Scheduler:
             )
         else:
             last.release(self._pool)
-            self._turns.pop(last, None)
             self._preempted.add(last)
             self._preemptions += 1
 
@@ -252,8 +221,6 @@ class Scheduler:
 
     def _finish(self, request: Request) -> None:
         self._admitted.remove(request)
-        self._parked.pop(request, None)
-        self._turns.pop(request, None)
         self._preempted.clear()  # there is room again
         self._produced += request.produced_tokens
         request.release(self._pool)

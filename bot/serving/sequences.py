@@ -138,12 +138,6 @@ class SequencePool:
             self._save(cached)
         self._release(cached)
 
-    def park(self, cached: CachedTokens) -> None:
-        """The sequence is not finished, but leaves the cache for a while."""
-        self._opened.remove(cached)
-        self._save(cached)
-        self._release(cached)
-
     def drop(self, cached: CachedTokens) -> None:
         """The sequence, opened or forked, is finished and of no further use."""
         (self._opened if cached in self._opened else self._forked).remove(cached)

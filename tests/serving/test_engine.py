@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -371,31 +370,3 @@ class TestLoading:
 def log_odds(probabilities: tuple[float, ...]) -> float:
     yes, no = probabilities
     return math.log(yes / no)
-
-
-class TestParking:
-    """On a processor few answers are in the cache at once; the others wait outside."""
-
-    def test_parked_answers_end_as_if_they_were_alone(
-        self, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("bot.serving.engine.RESIDENT_ON_PROCESSORS", 1)
-        prompts = [words(100, number) for number in range(6)]
-        with closing(LlamaEngine.load(tiny_model, slots=6, threads=1)) as engine:
-            with ThreadPoolExecutor(len(prompts)) as threads:
-                together = list(threads.map(lambda prompt: text(engine, user(prompt)), prompts))
-            reused = engine.statistics.reused_tokens
-        assert together == prompts
-        assert reused > 6 * 100  # a turn over, each was brought back and not computed again
-
-    def test_every_parked_answer_gets_its_turn(
-        self, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("bot.serving.engine.RESIDENT_ON_PROCESSORS", 1)
-        with closing(LlamaEngine.load(tiny_model, slots=3, threads=1)) as engine:
-            answers = [engine.stream([user(words(200, number))]) for number in range(3)]
-            with ThreadPoolExecutor(3) as threads:
-                begun = [threads.submit(next, answer) for answer in answers]
-                assert all(future.result() for future in begun)
-            rest = ["".join(answer) for answer in answers]
-        assert all(piece for piece in rest)
