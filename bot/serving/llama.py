@@ -36,6 +36,7 @@ class Weights:
         self._lock = threading.Lock()
         self._why_closed = CLOSED
         self._vocabulary = functions.llama_model_get_vocab(self.handle)
+        self.vocabulary_size: int = functions.llama_vocab_n_tokens(self._vocabulary)
         self.trained_context: int = functions.llama_model_n_ctx_train(self.handle)
         self.shares_any_prefix: bool = not (
             functions.llama_model_is_recurrent(self.handle)
@@ -200,6 +201,7 @@ class Context:
                 f"context or the number of slots in the settings. ({first_error()})"
             )
         self._adapters = weights.adapters
+        self._vocabulary_size = weights.vocabulary_size
         self._in_use = ""
         self._memory = functions.llama_get_memory(self._context)
         self._batch = functions.llama_batch_init(cells, 0, 1)
@@ -266,7 +268,7 @@ class Context:
         return False
 
     def sampler(self, sampling: Sampling, grammar: Grammar | None) -> Sampler:
-        return Sampler(self._context, sampling, grammar)
+        return Sampler(self._context, self._vocabulary_size, sampling, grammar)
 
     def close(self) -> None:
         if self._context:

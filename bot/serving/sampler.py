@@ -44,14 +44,18 @@ class Grammar:
 class Sampler:
     """Draws the tokens of one generation."""
 
-    def __init__(self, context: object, sampling: Sampling, grammar: Grammar | None) -> None:
+    def __init__(
+        self, context: object, vocabulary_size: int, sampling: Sampling, grammar: Grammar | None
+    ) -> None:
         functions = library()
         self._context = context
+        self._vocabulary_size = vocabulary_size
+        self._greedy = sampling.temperature <= 0
         self._grammar = grammar
         self._chain = functions.llama_sampler_chain_init(
             functions.llama_sampler_chain_default_params()
         )
-        if sampling.temperature <= 0:
+        if self._greedy:
             stages = [functions.llama_sampler_init_greedy()]
         else:
             stages = [
@@ -73,6 +77,9 @@ class Sampler:
         scores = library().llama_get_logits_ith(self._context, row)
         if not math.isfinite(scores[0]):  # then all are, and sorting them is undefined
             raise ModelError(UNUSABLE)
+        if self._grammar is None and self._greedy:
+            # the chain would copy all the vocabulary first, which takes a millisecond
+            return int(np.ctypeslib.as_array(scores, (self._vocabulary_size,)).argmax())
         if self._grammar is None:
             return int(library().llama_sampler_sample(self._chain, self._context, row))
         return self._sample_within(self._grammar, scores)
