@@ -10,9 +10,10 @@ The last line is one JSON object: ``ratio`` is the judged answer's median time o
 the same engine; ``ratio_llama`` over the same steps one after another on llama-cpp-python's
 ``Llama``, with its prefix cache and its documented way to a probability, ``logprobs``;
 ``ratio_llama_processor`` the same with a logits processor instead, which needs no ``logits_all``;
-``ratio_llamaindex`` over LlamaIndex's own components, each writing as much as its prompt asks for
-(``peers.Written``); ``ratio_llamaindex_short`` where every critique ends after ``--critique``
-tokens, and ``ratio_llamaindex_cited`` when, besides, sentences see the cited passage alone.
+``ratio_llamaindex`` over LlamaIndex's own components, each of which writes a critique of
+``--critique`` tokens; ``ratio_llamaindex_verdicts`` where those of the sentences are a bare YES or
+NO, which is all that LlamaIndex's prompt for them asks for, and ``ratio_llamaindex_cited`` where
+sentences are critiqued beside the cited passage alone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from tests.benchmarks.timing import in_turns
 
 PASSAGES, PASSAGE_TOKENS = 6, 200
 ANSWER_TOKENS, SENTENCE_ENDS = 150, (37, 75, 112, 150)
-CRITIQUE_TOKENS = 40
+CRITIQUE_TOKENS = 80  # the shortest published example of "detailed feedback" that we found
 CONTEXT_TOKENS = 4096
 
 Contestant = Callable[[Case], list[float]]
@@ -48,9 +49,7 @@ Contestant = Callable[[Case], list[float]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--critique", type=int, default=CRITIQUE_TOKENS, help="tokens of a short one"
-    )
+    parser.add_argument("--critique", type=int, default=CRITIQUE_TOKENS, help="its tokens")
     parser.add_argument("--ours", action="store_true", help="without Llama and LlamaIndex")
     arguments = parser.parse_args()
     path = half_billion(IndexSettings().cache_dir / "benchmarks")

@@ -67,7 +67,8 @@ def load(path: Path, context_tokens: int, *, logits_all: bool = False) -> Llama:
     )
 
 
-NAMES = ("llama", "llama_processor", "llamaindex", "llamaindex_short", "llamaindex_cited")
+VERDICT = 2  # tokens of YES or NO
+NAMES = ("llama", "llama_processor", "llamaindex", "llamaindex_verdicts", "llamaindex_cited")
 
 
 def load_all(path: Path, context_tokens: int, critique_tokens: int) -> dict[str, Peer]:
@@ -75,13 +76,13 @@ def load_all(path: Path, context_tokens: int, critique_tokens: int) -> dict[str,
     renders = LlamaEngine.load(path, context_tokens=context_tokens)  # computes nothing
     loaded = partial(load, path, context_tokens)
     critics = partial(Critiques, context_tokens=context_tokens)
-    short = Written.alike(critique_tokens)
+    written, verdicts = Written(critique_tokens), Written(critique_tokens, sentence=VERDICT)
     contestants: tuple[Peer, ...] = (
         OneAfterAnotherByLogprobs(loaded(logits_all=True), renders.tokens),
         OneAfterAnother(loaded(), renders.tokens),
-        critics(loaded(), written=Written()),
-        critics(loaded(), written=short),
-        critics(loaded(), written=short, cited_only=True),
+        critics(loaded(), written=written),
+        critics(loaded(), written=verdicts),
+        critics(loaded(), written=written, cited_only=True),
     )
     return dict(zip(NAMES, contestants, strict=True))
 
@@ -154,22 +155,16 @@ class OneAfterAnotherByLogprobs(OneAfterAnother):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many tokens LlamaIndex's prompts get for an answer, each as it asks for one.
+    """How many tokens LlamaIndex's prompts get for an answer; random weights never end early.
 
-    Random weights never end by themselves. ``feedback`` is the length of the shortest published
-    example of "detailed feedback" to two questions with its ``[RESULT]`` that we found.
+    ``critique`` is for a passage and for the whole answer, ``sentence`` for a sentence, the same
+    if None.
     """
 
+    critique: int
+    sentence: int | None = None
     selection: int = 40
     """JSON with a choice and its reason."""
-    feedback: int = 80
-    verdict: int = 2
-    """YES or NO."""
-
-    @classmethod
-    def alike(cls, tokens: int) -> Written:
-        """Every critique of the same length."""
-        return cls(tokens, tokens, tokens)
 
 
 class Critiques:
@@ -190,9 +185,9 @@ class Critiques:
         self._selector = LLMSingleSelector.from_defaults(
             writes(written.selection), output_parser=_AnythingIsAChoice()
         )
-        self._relevancy = ContextRelevancyEvaluator(llm=writes(written.feedback))
-        self._faithfulness = FaithfulnessEvaluator(llm=writes(written.verdict))
-        self._usefulness = AnswerRelevancyEvaluator(llm=writes(written.feedback))
+        self._relevancy = ContextRelevancyEvaluator(llm=writes(written.critique))
+        self._faithfulness = FaithfulnessEvaluator(llm=writes(written.sentence or written.critique))
+        self._usefulness = AnswerRelevancyEvaluator(llm=writes(written.critique))
 
     def __call__(self, case: Case, answer_tokens: int, ends: Sequence[int]) -> list[float]:
         """Nothing that could be compared."""
