@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    Metric,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from bot.errors import LorebotError
 from bot.health import Health
-from bot.telemetry.counted import counted
+from bot.telemetry.counted import COUNTED
 from bot.telemetry.gauges import Collector
-from bot.telemetry.meters import exposition
 from bot.telemetry.patience import Patient
 from bot.web_server import Receive, Scope, Send
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
 
-_TEXT, _JSON = "text/plain; version=0.0.4; charset=utf-8", "application/json"
+_TEXT, _JSON = CONTENT_TYPE_PLAIN_0_0_4, "application/json"
 
 
 class Metrics:
@@ -28,23 +34,24 @@ class Metrics:
     def __init__(self, *collectors: Collector, patience_seconds: float = 5.0) -> None:
         self._collectors = [Patient(collector) for collector in collectors]
         self._patience_seconds = patience_seconds
+        disable_created_metrics()  # type: ignore[no-untyped-call]
 
     def text(self) -> str:
-        """In the exposition format, version 0.0.4.
+        """In the exposition format, version 0.0.4."""
+        return generate_latest(self).decode()
 
-        What cannot be looked up, or not in time, is left out: all are waited for together.
-        """
+    def collect(self) -> Iterator[Metric]:
+        """What cannot be looked up, or not in time, is left out: all are waited for together."""
         answers = [collector.ask() for collector in self._collectors]
         wait(answers, self._patience_seconds)
-        found = counted()
+        yield from COUNTED.collect()
         for answer in answers:
             try:
-                found += answer.result(timeout=0)
+                yield from answer.result(timeout=0)
             except (LorebotError, IndexerError) as error:
                 _log.warning("Some metrics are missing: %s", error)
             except Exception:  # noqa: BLE001 - the other metrics are as right as before
                 _log.warning("Some metrics are missing.", exc_info=True)
-        return exposition(found)
 
 
 class Monitor:

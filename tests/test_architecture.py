@@ -27,6 +27,7 @@ HOMES = {
     "safetensors": ("indexer/embedder_conversion.py", "adapters/"),
     "uvicorn": ("bot/web_server.py",),
     "cryptography": ("bot/records/installations.py",),
+    "prometheus_client": ("bot/telemetry/", "bot/monitor.py"),
     "weaviate": ("indexer/stores/",),
     "sqlite3": ("indexer/",),
     "pypdfium2": ("indexer/formats/",),

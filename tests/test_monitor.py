@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 
 from bot.domain import Occasion, Thumb, Vote
 from bot.errors import BotSettingsError, SlackError
@@ -19,7 +21,6 @@ from bot.records.database import Database
 from bot.records.turns import Turns
 from bot.records.votes import Votes
 from bot.telemetry.gauges import of_health, of_jobs, of_records, of_syncs
-from bot.telemetry.meters import Metric
 from bot.web_server import WebServer
 from indexer.journal import Journal
 from indexer.sync import Report
@@ -109,7 +110,7 @@ def test_a_part_that_never_answers_costs_its_metrics_and_is_asked_once() -> None
     def hangs() -> tuple[Metric, ...]:
         asked.append(1)
         assert release.wait(60)
-        return (Metric("lorebot_late", "gauge", "Late.", ()),)
+        return (GaugeMetricFamily("lorebot_late", "Late."),)
 
     metrics = Metrics(hangs, of_health(Health({})), patience_seconds=0.05)
     for _ in range(3):

@@ -110,7 +110,7 @@ class Pipeline:
                     if isinstance(error, Cancelled) and not isinstance(error, DeadlineExceeded):
                         raise
                     _log.warning("The language model failed; answering by quoting: %s", error)
-                    MODEL_FAILURES.add(type(error).__name__)
+                    MODEL_FAILURES.labels(type(error).__name__).inc()
                     return self._answered(work, None)
             except Cancelled:
                 return self._finish(question, model, stopped(work.language), Notes())

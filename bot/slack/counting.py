@@ -23,14 +23,14 @@ class CountingClient(WebClient):
 
     def api_call(self, api_method: str, **options: Any) -> SlackResponse:
         method = word(api_method)
-        SLACK_CALLS.add(method)
+        SLACK_CALLS.labels(method).inc()
         try:
             return super().api_call(api_method, **options)
         except SlackApiError as error:
-            SLACK_ERRORS.add(method, word(error.response.get("error", "unknown")))
+            SLACK_ERRORS.labels(method, word(error.response.get("error", "unknown"))).inc()
             raise
         except Exception as error:
-            SLACK_ERRORS.add(method, word(type(error).__name__))
+            SLACK_ERRORS.labels(method, word(type(error).__name__)).inc()
             raise
 
 
@@ -39,7 +39,7 @@ class _Counted(RetryHandler):
 
     def prepare_for_next_attempt(self, *, request: HttpRequest, **known: Any) -> None:
         method = request.url.partition("?")[0].rpartition("/")[2]
-        SLACK_RETRIES.add(word(method), self._reason)
+        SLACK_RETRIES.labels(word(method), self._reason).inc()
         super().prepare_for_next_attempt(request=request, **known)
 
 

@@ -118,7 +118,7 @@ class Feedback:
     def _cast(self, vote: Vote) -> bool:
         kept = self._votes.cast(vote)
         if kept:
-            VOTES.add(vote.thumb)
+            VOTES.labels(vote.thumb).inc()
         return kept
 
     def _open_form(self, body: dict[str, Any], answer_id: str) -> bool:

@@ -90,7 +90,7 @@ class Questions:
         with receiving(asked.id):
             is_new = self._answers.ask(asked)
             if is_new:
-                counted.QUESTIONS.add(asked.occasion)
+                counted.QUESTIONS.labels(asked.occasion).inc()
             if is_new and asked.occasion is not Occasion.OVERHEARD:
                 self._status.show(asked)
             self._turnstile.enter(asked)

@@ -11,15 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from bot import prompts
 from bot.health import Health
 from bot.records.database import Database
 from bot.records.figures import figures
 from bot.serving.lending import InUse, Models
-from bot.telemetry.meters import Labels, Metric, Sample
 from indexer.journal import Journal
 from indexer.library import Library
 from indexer.stores.base import IndexedDocument
@@ -33,24 +34,25 @@ Collector = Callable[[], Iterable[Metric]]
 
 _INDEX_SECONDS = 60.0
 _HASH = 12
-_NO_LABELS: Labels = MappingProxyType({})
 
 
 def of_records(database: Database) -> Collector:
     def collect() -> Iterable[Metric]:
         now = figures(database)
         waiting = {"queued": now.queued, "working": now.working}
-        answers = [
-            Sample(count, {"ending": ending, "occasion": occasion})
-            for (ending, occasion), count in now.answers.items()
-        ]
         oldest, kept = now.oldest_seconds, now.questions
+        labels = ["ending", "occasion"]
+        answers = GaugeMetricFamily(
+            "lorebot_kept_answers", "Answers in the records.", labels=labels
+        )
+        for values, count in now.answers.items():
+            answers.add_metric(values, count)
         return (
-            _gauge("lorebot_questions_waiting", "Questions to be done.", _by("state", waiting)),
-            _gauge("lorebot_questions_oldest_seconds", "Age of the oldest.", [Sample(oldest)]),
-            _gauge("lorebot_kept_questions", "Questions in the records.", [Sample(kept)]),
-            _gauge("lorebot_kept_answers", "Answers in the records.", answers),
-            _gauge("lorebot_kept_votes", "Votes in the records.", _by("thumb", now.votes)),
+            _gauge("lorebot_questions_waiting", "Questions to be done.", "state", waiting),
+            GaugeMetricFamily("lorebot_questions_oldest_seconds", "Age of the oldest.", oldest),
+            GaugeMetricFamily("lorebot_kept_questions", "Questions in the records.", kept),
+            answers,
+            _gauge("lorebot_kept_votes", "Votes in the records.", "thumb", now.votes),
         )
 
     return collect
@@ -60,8 +62,7 @@ def of_jobs(pending: Callable[[], Mapping[str, int]]) -> Collector:
     """``pending`` counts unfinished jobs by their kind."""
 
     def collect() -> Iterable[Metric]:
-        samples = _by("job", pending())
-        return (_gauge("lorebot_jobs_pending", "Jobs that wait or run.", samples),)
+        return (_gauge("lorebot_jobs_pending", "Jobs that wait or run.", "job", pending()),)
 
     return collect
 
@@ -73,9 +74,9 @@ def of_syncs(journal: Journal) -> Collector:
         failed = {name: bool(entry.failure) for name, entry in entries.items()}
         unreadable = {name: len(entry.unreadable) for name, entry in entries.items()}
         return (
-            _gauge("lorebot_source_age_seconds", "Since it was read.", _by("source", age)),
-            _gauge("lorebot_source_failed", "Its last reading failed.", _by("source", failed)),
-            _gauge("lorebot_source_unreadable", "What was skipped.", _by("source", unreadable)),
+            _gauge("lorebot_source_age_seconds", "Since it was read.", "source", age),
+            _gauge("lorebot_source_failed", "Its last reading failed.", "source", failed),
+            _gauge("lorebot_source_unreadable", "What was skipped.", "source", unreadable),
         )
 
     return collect
@@ -106,12 +107,13 @@ def of_index(
 def of_models(models: Models) -> Collector:
     def collect() -> Iterable[Metric]:
         in_use = models.in_use()
-        shares = [Sample(one.share) for one in in_use if one.role == "canary"] or [Sample(0.0)]
+        share = sum(one.share for one in in_use if one.role == "canary")
+        is_open = _breakers(in_use)
         return (
-            _gauge("lorebot_model_info", "Which models answer.", map(_info, in_use)),
-            _gauge("lorebot_canary_share", "Share of questions for the canary.", shares),
+            _info(in_use),
+            GaugeMetricFamily("lorebot_canary_share", "Share of questions for the canary.", share),
             *_engines(in_use),
-            _gauge("lorebot_model_breaker_open", "The server is left alone.", _breakers(in_use)),
+            _gauge("lorebot_model_breaker_open", "The server is left alone.", "role", is_open),
         )
 
     return collect
@@ -120,7 +122,7 @@ def of_models(models: Models) -> Collector:
 def of_health(health: Health) -> Collector:
     def collect() -> Iterable[Metric]:
         up = {part: not problem for part, problem in health.problems().items()}
-        return (_gauge("lorebot_part_up", "A part of the bot is well.", _by("part", up)),)
+        return (_gauge("lorebot_part_up", "A part of the bot is well.", "part", up),)
 
     return collect
 
@@ -131,66 +133,62 @@ def _counted(documents: Mapping[str, IndexedDocument]) -> list[Metric]:
     for one in documents.values():
         chunks[one.source] += one.chunks
     return [
-        _gauge("lorebot_index_documents", "Documents indexed.", _by("source", by_source)),
-        _gauge("lorebot_index_chunks", "Chunks of them.", _by("source", chunks)),
+        _gauge("lorebot_index_documents", "Documents indexed.", "source", by_source),
+        _gauge("lorebot_index_chunks", "Chunks of them.", "source", chunks),
     ]
 
 
-def _info(one: InUse) -> Sample:
-    identity = one.model.identity
-    return Sample(
-        1.0,
-        {
-            "role": one.role,
-            "model": identity.name,
-            "hash": identity.sha256[:_HASH],
-            "adapter": identity.adapter,
-            "prompts": prompts.VERSION,
-        },
-    )
+def _info(in_use: Iterable[InUse]) -> Metric:
+    labels = ["role", "model", "hash", "adapter", "prompts"]
+    info = GaugeMetricFamily("lorebot_model_info", "Which models answer.", labels=labels)
+    for one in in_use:
+        model = one.model.identity
+        values = [one.role, model.name, model.sha256[:_HASH], model.adapter, prompts.VERSION]
+        info.add_metric(values, 1.0)
+    return info
 
 
 def _engines(in_use: Iterable[InUse]) -> Iterable[Metric]:
     """Of engines in this process; a server has metrics of its own."""
-    tokens: list[Sample] = []
-    requests: list[Sample] = []
-    preemptions: list[Sample] = []
-    used: list[Sample] = []
+    tokens = CounterMetricFamily(
+        "lorebot_engine_tokens_total",
+        "Tokens that went through the model, came from its cache, or were written.",
+        labels=["role", "kind"],
+    )
+    preemptions = CounterMetricFamily(
+        "lorebot_engine_preemptions_total", "Requests that had to make room.", labels=["role"]
+    )
+    requests = GaugeMetricFamily(
+        "lorebot_engine_requests", "Requests of the model.", labels=["role", "state"]
+    )
+    used = GaugeMetricFamily(
+        "lorebot_engine_cache_used_ratio", "Of its key-value cache.", labels=["role"]
+    )
     for one in in_use:
         now: EngineStatistics | None = getattr(one.model, "statistics", None)
         if now is None:
             continue
-        labels = {"role": one.role}
-        kinds = {
-            "computed": now.computed_tokens,
-            "reused": now.reused_tokens,
-            "produced": now.produced_tokens,
-        }
-        tokens += _by("kind", kinds, labels)
-        requests += _by("state", {"active": now.active, "waiting": now.waiting}, labels)
-        preemptions.append(Sample(now.preemptions, labels))
-        used.append(Sample(now.used_cells / max(now.cells, 1), labels))
-    text = "Tokens that went through the model, came from its cache, or were written."
-    name, paused = "lorebot_engine_preemptions_total", "Requests that had to make room."
-    return (
-        Metric("lorebot_engine_tokens_total", "counter", text, tuple(tokens)),
-        Metric(name, "counter", paused, tuple(preemptions)),
-        _gauge("lorebot_engine_requests", "Requests of the model.", requests),
-        _gauge("lorebot_engine_cache_used_ratio", "Of its key-value cache.", used),
-    )
+        tokens.add_metric([one.role, "computed"], now.computed_tokens)
+        tokens.add_metric([one.role, "reused"], now.reused_tokens)
+        tokens.add_metric([one.role, "produced"], now.produced_tokens)
+        preemptions.add_metric([one.role], now.preemptions)
+        requests.add_metric([one.role, "active"], now.active)
+        requests.add_metric([one.role, "waiting"], now.waiting)
+        used.add_metric([one.role], now.used_cells / max(now.cells, 1))
+    return tokens, preemptions, requests, used
 
 
-def _breakers(in_use: Iterable[InUse]) -> Iterable[Sample]:
-    for one in in_use:
-        breaker: CircuitBreaker | None = getattr(one.model, "breaker", None)
-        if breaker is not None:
-            yield Sample(breaker.is_open, {"role": one.role})
+def _breakers(in_use: Iterable[InUse]) -> Mapping[str, bool]:
+    """Whether each is open, by the role of its model."""
+    found: dict[str, CircuitBreaker | None] = {
+        one.role: getattr(one.model, "breaker", None) for one in in_use
+    }
+    return {role: breaker.is_open for role, breaker in found.items() if breaker is not None}
 
 
-def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Metric:
-    return Metric(name, "gauge", text, tuple(samples))
-
-
-def _by(label: str, values: Mapping[str, float], labels: Labels = _NO_LABELS) -> list[Sample]:
-    """A sample for each value of the label."""
-    return [Sample(value, {**labels, label: name}) for name, value in values.items()]
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    """A series for each value of the label."""
+    gauge = GaugeMetricFamily(name, text, labels=[label])
+    for one, value in values.items():
+        gauge.add_metric([one], value)
+    return gauge

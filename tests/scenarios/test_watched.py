@@ -200,7 +200,7 @@ def test_metrics_tell_of_the_day(day: Day) -> None:
     assert found['lorebot_model_failures_total{reason="PromptTooLong"}'] == 1
     assert found['lorebot_slack_errors_total{method="chat.startStream",reason="not_in_channel"}']
     assert found['lorebot_slack_retries_total{method="chat.update",reason="rate_limited"}'] >= 1
-    assert found['lorebot_engine_tokens_total{role="serving",kind="produced"}'] > 0
+    assert found['lorebot_engine_tokens_total{kind="produced",role="serving"}'] > 0
     assert found['lorebot_index_documents{source="handbook"}'] > 5
     assert found['lorebot_questions_waiting{state="queued"}'] == 0
     assert found['lorebot_kept_votes{thumb="up"}'] == 1

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from prometheus_client import Metric
+
 from bot.errors import ModelUnreachable
 from bot.serving.breaker import CircuitBreaker
 from bot.serving.engine import LlamaEngine
@@ -10,7 +12,6 @@ from bot.serving.lending import FixedModels, InUse
 from bot.serving.model import Message
 from bot.serving.scheduler import EngineStatistics
 from bot.telemetry.gauges import of_index, of_models
-from bot.telemetry.meters import Metric
 from indexer.documents import Audience
 from indexer.library import open_library
 from indexer.settings import FilesSource, IndexSettings
@@ -44,9 +45,9 @@ class TwoModels(FixedModels):
 
 
 def by_series(metrics: Iterable[Metric]) -> dict[tuple[str, ...], float]:
-    """Values by the metric's name and the labels' values."""
+    """Values by the series' name and the labels' values."""
     return {
-        (metric.name, *sample.labels.values()): float(sample.value)
+        (sample.name, *sample.labels.values()): float(sample.value)
         for metric in metrics
         for sample in metric.samples
     }
