@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, update
 
+from bot.demo import SAMPLE
 from bot.operations.backup import back_up
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
@@ -21,10 +22,11 @@ from bot.slack.thread import holds_reply_to
 from bot.workspace import Workspace
 from tests.reliability.conftest import lorebot
 from tests.scenarios.conftest import ALICE, BOB, BOT, HELP, finished, replies, workspace
-from tests.scenarios.test_crash import environment, running
+from tests.scenarios.test_crash import running
 from tests.scenarios.test_order import asks_twice
+from tests.services.bot_process import bot_environment
 
-__all__ = ["environment", "workspace"]
+__all__ = ["workspace"]
 
 QUESTIONS = 24
 ABOUT = (
@@ -32,6 +34,13 @@ ABOUT = (
     "How many days of paid leave do I have?",
     "How do I report a stolen laptop?",
 )
+
+
+@pytest.fixture
+def environment(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> dict[str, str]:
+    """For a bot with the sample handbook, which keeps its records in a file."""
+    environment = bot_environment(workspace, tmp_path, SAMPLE)
+    return environment | {"LOREBOT_CACHE_DIR": str(cache_dir)}
 
 
 def asked_at_once(workspace: Workspace) -> list[str]:

@@ -54,7 +54,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 def installed(cache_dir: Path, tmp_path: Path, empty_postgres: str) -> Settings:
     """All but Slack: where things are kept."""
     records = RecordsTable(url=SecretStr(empty_postgres))
-    return Settings(cache_dir=cache_dir, data_dir=tmp_path, records=records)
+    return Settings(cache_dir=cache_dir, data_dir=tmp_path / "data", records=records)
 
 
 @pytest.fixture
