@@ -107,7 +107,8 @@ def test_why_it_ended_early_is_said(
 ) -> None:
     with worker(settings):
         lorebot(workspace, f"train {line}")
-        told(workspace, ending)
+        told(workspace, ending)  # by the worker already, before the job is over
+        workspace.wait_for(lambda: "train ended" in outcomes(settings), timeout=30)
     assert outcomes(settings)["train ended"] == outcome
 
 
