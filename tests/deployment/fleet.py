@@ -13,10 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
-from sqlalchemy import create_engine, text
 
 from bot.demo import SAMPLE
 from bot.slack.manifest import manifest
@@ -25,6 +24,7 @@ from bot.workspace import Workspace
 from indexer.journal import Journal
 from tests.scenarios.conftest import ALICE, BOT, HELP, finished, replies
 from tests.services.bot_process import slack_variables
+from tests.services.databases import execute
 
 QUESTIONS = (
     "How much may I spend on meals per day when I travel?",
@@ -128,17 +128,19 @@ class Fleet:
 
     def jobs(self, name: str) -> Counter[str]:
         """How many finished jobs of that name each process has ended."""
-        ended = self._rows(
-            "SELECT executor_id, count(*) FROM dbos.workflow_status "
-            f"WHERE name = '{name}' AND status = 'SUCCESS' GROUP BY 1"
+        ended = execute(
+            self._url,
+            "SELECT executor_id, count(*) FROM {jobs}workflow_status "
+            f"WHERE name = '{name}' AND status = 'SUCCESS' GROUP BY 1",
         )
         return Counter({str(owner): int(count) for owner, count in ended})
 
     def begun_again(self, name: str) -> int:
         """How many jobs of that name were begun by one process and ended by another."""
-        ((count,),) = self._rows(
-            "SELECT count(*) FROM dbos.workflow_status "
-            f"WHERE name = '{name}' AND recovery_attempts > 1"
+        ((count,),) = execute(
+            self._url,
+            "SELECT count(*) FROM {jobs}workflow_status "
+            f"WHERE name = '{name}' AND recovery_attempts > 1",
         )
         return int(count)
 
@@ -170,14 +172,6 @@ class Fleet:
     def _deliver(self) -> None:
         if self._addresses:
             self.workspace.deliver_to(*self._addresses.values())
-
-    def _rows(self, query: str) -> list[Any]:
-        engine = create_engine(self._url)
-        try:
-            with engine.connect() as connection:
-                return list(connection.execute(text(query)))
-        finally:
-            engine.dispose()
 
 
 def _free_address() -> str:

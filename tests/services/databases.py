@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import create_engine, make_url, text
 
 
-def execute(url: str, statement: str, **values: object) -> Sequence[Any]:
+def execute(url: str, statement: str) -> Sequence[Any]:
     """The rows that it returns; of a change, one for each row changed.
 
     ``{jobs}`` in it stands for the schema of the jobs' tables, which only Postgres has.
@@ -18,7 +18,7 @@ def execute(url: str, statement: str, **values: object) -> Sequence[Any]:
     try:
         with engine.begin() as connection:
             result = connection.execute(
-                text(statement.replace("{jobs}", "" if is_file else "dbos.")), values
+                text(statement.replace("{jobs}", "" if is_file else "dbos."))
             )
             return result.all() if result.returns_rows else [None] * result.rowcount
     finally:
