@@ -48,8 +48,9 @@ class Refreshing:
             _log.error("Serving what was indexed before: %s", error)
 
     def _is_fresh_since(self, moment: datetime) -> bool:
-        entries = self._library.journal.read()
+        """Not by what a clock that was set back says was read in the future."""
+        entries, now = self._library.journal.read(), datetime.now(UTC)
         return not self._library.outdated and all(
-            name in entries and not entries[name].failure and entries[name].finished > moment
+            name in entries and not entries[name].failure and moment < entries[name].finished <= now
             for name in self._sources
         )

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from threading import Thread
@@ -22,6 +22,7 @@ from typing import Any, ParamSpec, TypeVar
 from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID, WorkflowStatus
 
 from bot.adoption import adoption
+from bot.clock import ClockWatch
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -32,6 +33,7 @@ _VERSION = "1"
 _BOT = "lorebot"
 _PROGRESS = "progress"
 _POLLING_SECONDS = 0.2
+_SCHEDULES_SECONDS = 5.0
 
 
 class State(StrEnum):
@@ -82,6 +84,7 @@ class Jobs:
             "log_level": "WARNING",
             "max_executor_threads": threads,
             "notification_listener_polling_interval_sec": _POLLING_SECONDS,
+            "scheduler_polling_interval_sec": _SCHEDULES_SECONDS,
             "enable_otlp": False,
         }
         DBOS(config=config)
@@ -93,6 +96,7 @@ class Jobs:
         self._restore = restore
         self._functions: dict[str, Callable[[str, str], None]] = {}
         self._schedules: list[ScheduleInput] = []
+        self._clock: ClockWatch | None = None
         self._at_launch: list[Callable[[], None]] = []
         self.is_closed = False
         """From the beginning of ``close``: jobs still end then, but none begins."""
@@ -129,7 +133,9 @@ class Jobs:
         self._adoption.start()
         DBOS.launch()
         self._launched = True
-        DBOS.apply_schedules(self._schedules)
+        self._reckon()
+        if self._schedules:
+            self._clock = ClockWatch(self._reckon)
         self._resume()
 
     def start(self, name: str, key: str) -> None:
@@ -240,6 +246,8 @@ class Jobs:
         DBOS could wait itself, but looks once a second, also where nothing runs.
         """
         self.is_closed = True
+        if self._clock:
+            self._clock.close()
         if self._launched:
             # In a thread, because DBOS asks a database that is away again and again.
             idle = Thread(target=self._wait, args=(timeout_seconds,), daemon=True)
@@ -252,6 +260,14 @@ class Jobs:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self._runs_any():
             time.sleep(_POLLING_SECONDS / 4)
+
+    def _reckon(self) -> None:
+        """Schedules begin with the present. DBOS waits for the next time by a clock that does not
+        jump: it would sleep until a clock that was set back has come as far again, and run for each
+        time that one set on has passed over. It begins anew where a schedule's context changes.
+        """
+        now = datetime.now(UTC).isoformat()
+        DBOS.apply_schedules([schedule | {"context": now} for schedule in self._schedules])
 
     def _resume(self) -> None:
         for function in self._at_launch:

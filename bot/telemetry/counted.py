@@ -115,4 +115,4 @@ def note_ending(asked: Asked, ending: str) -> None:
 def _waited(asked: Asked) -> float | None:
     """Seconds since the message was written, by Slack's clock and ours; None for a command."""
     written = written_at(asked.id)
-    return None if written is None else time.time() - written
+    return None if written is None else max(0.0, time.time() - written)

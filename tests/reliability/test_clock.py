@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import struct
-import subprocess
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,32 +13,14 @@ from bot.workspace import Workspace
 from tests.reliability.conftest import LEAVE, MEALS, posted
 from tests.scenarios.conftest import BOB, BOT, HELP, answer_to, replies
 from tests.scenarios.test_crash import running
+from tests.services.shifted_clock import ShiftedClock
 
-SOURCE = Path(__file__).with_name("clock.c")
 DAY = 86_400
 
 
-class Clock:
-    """The wall clock of processes that are started with ``environment``."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "shift"
-        library = folder / "clock.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, SOURCE, "-ldl"], check=True)
-        self.jump(0)
-        self.environment = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self._file)}
-
-    def jump(self, seconds: int) -> None:
-        """So far from the true time from now on; written in place, into memory that is shared."""
-        with self._file.open("r+b" if self._file.exists() else "wb") as file:
-            file.write(struct.pack("q", seconds))
-
-
 @pytest.fixture
-def clock(tmp_path: Path) -> Clock:
-    if shutil.which("cc") is None:
-        pytest.skip("a C compiler is needed to move a clock")
-    return Clock(tmp_path)
+def clock(tmp_path: Path) -> ShiftedClock:
+    return ShiftedClock(tmp_path)
 
 
 def asked_at(data: Path) -> list[datetime]:
@@ -52,7 +31,11 @@ def asked_at(data: Path) -> list[datetime]:
 
 @pytest.mark.parametrize("jump", [2 * DAY, -2 * DAY], ids=["two days on", "two days back"])
 def test_questions_are_answered_in_turn_over_a_jump(
-    workspace: Workspace, environment: dict[str, str], clock: Clock, tmp_path: Path, jump: int
+    workspace: Workspace,
+    environment: dict[str, str],
+    clock: ShiftedClock,
+    tmp_path: Path,
+    jump: int,
 ) -> None:
     """One in flight at the jump, one behind it in its thread, one of a thread of its own."""
     with running(environment | clock.environment, workspace):
@@ -75,7 +58,7 @@ def test_questions_are_answered_in_turn_over_a_jump(
 
 
 def test_bot_goes_on_where_its_clock_is_wrong_from_the_start(
-    workspace: Workspace, environment: dict[str, str], clock: Clock, tmp_path: Path
+    workspace: Workspace, environment: dict[str, str], clock: ShiftedClock, tmp_path: Path
 ) -> None:
     """As on a machine without a battery: in 1970 at one start, right at the next."""
     clock.jump(-int(datetime.now(UTC).timestamp()) + DAY)
