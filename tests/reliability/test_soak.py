@@ -1,6 +1,7 @@
-"""A day's questions in minutes: what the process holds must not grow with what it has answered.
+"""A day in minutes: what the process holds must not grow with what it has answered and read.
 
-LOREBOT_TEST_SOAK_QUESTIONS says how many; some hundred by default.
+LOREBOT_TEST_SOAK_QUESTIONS says how many questions; some hundred by default. Meanwhile the sources
+are read as often as the worker reads them in 24 hours, each time with a page that has changed.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from pathlib import Path
 
 from bot.workspace import Workspace
 from tests.reliability.conftest import LEAVE, MEALS
-from tests.scenarios.conftest import ALICE, BOB, BOT, HELP
+from tests.scenarios.conftest import ALICE, BOB, BOT, HELP, lorebot, shown
 from tests.scenarios.test_crash import running
 
 QUESTIONS = int(os.environ.get("LOREBOT_TEST_SOAK_QUESTIONS", "240"))
 ROUNDS = 6
+READINGS = 24 * 4
+DIRECT = "D0ALICE"
 MOST_MEGABYTES_A_THOUSAND = 40
 
 
@@ -29,6 +32,7 @@ class Held:
     threads: int
     records_kb: int
     jobs_kb: int
+    index_kb: int
 
 
 def held(pid: int, data: Path) -> Held:
@@ -40,7 +44,7 @@ def held(pid: int, data: Path) -> Held:
         int(status["VmRSS"].split()[0]) / 1024,
         len(list((process / "fd").iterdir())),
         int(status["Threads"]),
-        *((data / f"{name}.sqlite").stat().st_size >> 10 for name in ("records", "jobs")),
+        *((data / f"{name}.sqlite").stat().st_size >> 10 for name in ("records", "jobs", "index")),
     )
 
 
@@ -53,22 +57,34 @@ def answered(data: Path) -> int:
     return int(count)
 
 
+def read_again(workspace: Workspace, pages: Path, number: int) -> None:
+    """A page is changed, and found, as the admin who asked for it is told."""
+    (pages / "lift.md").write_text(f"# Lift\n\nIt was inspected {number} times.\n")
+    lorebot(workspace, "reindex all")
+    workspace.wait_for(
+        lambda: sum("Read again" in shown(one) for one in workspace.messages(DIRECT)) == number,
+        timeout=60,
+    )
+
+
 def test_nothing_grows_but_the_records(
     workspace: Workspace, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    data, a_round = tmp_path / "data", QUESTIONS // ROUNDS
+    data, a_round, readings = tmp_path / "data", QUESTIONS // ROUNDS, READINGS // ROUNDS
     seen: list[Held] = []
     began = time.monotonic()
     with running(environment, workspace) as bot:
         for number in range(1, ROUNDS + 1):
             for index in range(a_round):
                 person, direct, text = (
-                    (ALICE, "D0ALICE", MEALS) if index % 2 else (BOB, "D0BOB", LEAVE)
+                    (ALICE, DIRECT, MEALS) if index % 2 else (BOB, "D0BOB", LEAVE)
                 )
                 if index % 5:
                     workspace.post(person, direct, text)
                 else:
                     workspace.post(person, HELP, f"{BOT} {text}")
+            for reading in range((number - 1) * readings, number * readings):
+                read_again(workspace, tmp_path / "handbook", reading + 1)
             wanted = number * a_round
             workspace.wait_for(lambda wanted=wanted: answered(data) == wanted, timeout=900)  # type: ignore[misc]
             seen.append(held(bot.pid, data))
@@ -78,3 +94,4 @@ def test_nothing_grows_but_the_records(
     assert grown < MOST_MEGABYTES_A_THOUSAND, f"{grown:.1f} MB a thousand questions"
     assert last.files <= warm.files + 10
     assert last.threads <= warm.threads + 10
+    assert last.index_kb <= warm.index_kb + 100
