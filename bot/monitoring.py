@@ -13,7 +13,6 @@ from bot.monitor import Metrics, Monitor
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.serving.lending import Models
-from bot.serving.serving_models import ServingModels
 from bot.settings import Settings
 from bot.telemetry import gauges
 from bot.telemetry.tracing import traced
@@ -79,7 +78,6 @@ def health_of(
         return ""
 
     def model() -> str:
-        problems = models.status.problems if isinstance(models, ServingModels) else ()
-        return " ".join(problems)
+        return " ".join(models.problems())
 
     return Health({"slack": slack, "index": index, "records": records, "model": model})

@@ -103,7 +103,8 @@ class Reindexer:
             if part.found or plan.failure:
                 return [replace(plan, deleted=())]
         raise ReindexRefused(
-            "No source has a page at that address. Give the address that a citation links to."
+            "No source has a page at that address. Give the address that a citation links to. A "
+            "page that was deleted goes with the next reindex of its source: reindex source NAME."
         )
 
 

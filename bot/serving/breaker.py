@@ -36,6 +36,11 @@ class CircuitBreaker:
         """Whether so many calls have failed that no more than one may try."""
         return self._failed >= self._allowed
 
+    @property
+    def problem(self) -> str:
+        """Why it is open; "" where it is not."""
+        return self._reason if self.is_open else ""
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """Guards one call. Raises ModelUnreachable at once while the breaker is open."""

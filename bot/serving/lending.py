@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.errors import ModelError
+from bot.serving.breaker import CircuitBreaker
 from bot.serving.model import LanguageModel
 
 _RETRY_SECONDS = 30.0
@@ -42,6 +43,10 @@ class Models(Protocol):
         """Which models are lent now, to be looked at only: any may be closed meanwhile."""
         ...
 
+    def problems(self) -> tuple[str, ...]:
+        """Why the wanted models do not answer, in sentences; empty where all do."""
+        ...
+
     def close(self) -> None:
         """Lend nothing more; each model is closed when its last lease ends."""
         ...
@@ -63,6 +68,9 @@ class FixedModels:
     def in_use(self) -> tuple[InUse, ...]:
         return (InUse("serving", self._model),) if self._model else ()
 
+    def problems(self) -> tuple[str, ...]:
+        return ()
+
     def close(self) -> None:
         if self._model:
             self._model.close()
@@ -83,6 +91,7 @@ class ServerModels:
         self._connecting = threading.Lock()
         self._model: LanguageModel | None = None
         self._retry_at = -float("inf")
+        self._problem = ""
         self._try()
 
     @contextmanager
@@ -97,6 +106,14 @@ class ServerModels:
         model = self._model
         return (InUse("serving", model),) if model else ()
 
+    def problems(self) -> tuple[str, ...]:
+        """Also of a server that answered once and is left alone now, because it fails."""
+        if self._model is None:
+            self._try()
+        breaker: CircuitBreaker | None = getattr(self._model, "breaker", None)
+        problem = breaker.problem if breaker else self._problem
+        return (problem,) if problem else ()
+
     def close(self) -> None:
         with self._connecting:
             model, self._model, self._retry_at = self._model, None, float("inf")
@@ -109,9 +126,9 @@ class ServerModels:
             return
         try:
             if self._model is None and self._clock() >= self._retry_at:
-                self._model = self._connect()
+                self._model, self._problem = self._connect(), ""
         except ModelError as error:
-            self._retry_at = self._clock() + _RETRY_SECONDS
+            self._retry_at, self._problem = self._clock() + _RETRY_SECONDS, str(error)
             _log.error("Quoting until the model's server answers: %s", error)
         finally:
             self._connecting.release()

@@ -116,6 +116,9 @@ class ServingModels:
                 problems=tuple(filter(None, reasons)),
             )
 
+    def problems(self) -> tuple[str, ...]:
+        return self.status.problems
+
     def refresh(self) -> None:
         """Ask the registry and load what is new; returns when that is done. Never raises."""
         with self._following:

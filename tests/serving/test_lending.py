@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import ModelUnreachable
+from bot.serving.breaker import CircuitBreaker
 from bot.serving.lending import FixedModels, ServerModels
 from bot.serving.model import LanguageModel
 from tests.services.scripted_model import ScriptedModel
@@ -57,6 +58,28 @@ def test_a_server_that_is_away_is_tried_again_but_not_by_every_question() -> Non
     with models.lease() as again:
         assert again is lent
     assert server.tries == 2
+
+
+def test_health_knows_of_a_server_that_is_away_and_that_it_is_back() -> None:
+    server = Server()
+    models = ServerModels(server.connect, clock=server.clock)
+    assert models.problems() == ("The server is away: start it.",)
+    server.up = True
+    assert models.problems() == ("The server is away: start it.",)
+    server.now = 31.0
+    assert models.problems() == ()
+    assert server.tries == 2
+
+
+def test_health_knows_of_a_server_that_answered_once_and_fails_since() -> None:
+    class Failing(ScriptedModel):
+        breaker = CircuitBreaker(failures=2)
+
+    models = ServerModels(lambda: Failing("fine"))
+    for problems in ((), ("It is out of memory.",)):
+        with pytest.raises(ModelUnreachable), Failing.breaker.call():
+            raise ModelUnreachable("It is out of memory.")
+        assert models.problems() == problems
 
 
 def test_after_closing_nothing_is_connected_again() -> None:
