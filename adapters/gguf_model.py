@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from bot.errors import ModelError
 from bot.serving.llama import Weights
 from bot.serving.model import Message
 from bot.serving.template import ChatTemplate
+from indexer.cores import usable_cores
 
 Scores = NDArray[np.float32]
 """Shape (tokens, vocabulary): row i scores the token after token i; logits, not normalised."""
@@ -157,7 +157,7 @@ class GgufModel:
     def _new_context(self, tokens: int) -> Any:
         parameters = self._library.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = tokens
-        parameters.n_threads = parameters.n_threads_batch = _cores()
+        parameters.n_threads = parameters.n_threads_batch = usable_cores()
         parameters.no_perf = True
         context = self._library.llama_init_from_model(self.weights.handle, parameters)
         if not context:
@@ -166,7 +166,3 @@ class GgufModel:
                 "other programs, or verify on a larger machine."
             )
         return context
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index_instrumentation import get_dispatcher
 from pydantic import PrivateAttr
 
+from indexer.cores import usable_cores
 from indexer.embedder_file import EmbedderFile, find_embedder
 from indexer.stores.base import Vectors
 
@@ -37,7 +37,7 @@ class LlamaCppEmbedding(BaseEmbedding):
 
         super().__init__(model_name=file.name)
         self._file = file
-        self._encoder = Encoder(file, threads or os.cpu_count() or 1)
+        self._encoder = Encoder(file, threads or usable_cores())
 
     @classmethod
     def find(cls, embedder: str, cache_dir: Path, threads: int = 0) -> LlamaCppEmbedding:

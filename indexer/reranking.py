@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Sequence
 from mmap import ACCESS_READ, mmap
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from indexer.cores import usable_cores
 from indexer.errors import RerankerError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class CrossEncoder:
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         self._path = path.expanduser()
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or usable_cores()
         self._loading = threading.Lock()
         self._loaded: PooledModel | None = None
         if not self._path.is_file():

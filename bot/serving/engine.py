@@ -7,7 +7,6 @@ for a full context; what the slots leave free holds choices and prefixes of earl
 from __future__ import annotations
 
 import copy
-import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from bot.serving.sequences import Places, SequencePool
 from bot.serving.spoken import Spoken, Utterance
 from bot.serving.template import CHATML, ChatTemplate, Segment
 from bot.serving.weights import identify
+from indexer.cores import usable_cores
 
 FORKS = 16  # continuations of one choice that can be computed in one batch
 KEPT_PREFIXES = 16
@@ -102,7 +102,7 @@ class LlamaEngine:
                 weights,
                 cells=context_tokens * slots,
                 sequences=_places(slots).total,
-                threads=threads or _cores(),
+                threads=threads or usable_cores(),
                 # on processors it is slow for the few rows of a probe, but skips other answers
                 flash_attention=gpu_layers != 0 or slots > FEW_SLOTS,
             )
@@ -266,7 +266,3 @@ def _stop(scheduler: Scheduler, owner: threading.Thread) -> None:
 def _places(slots: int) -> Places:
     """For the generations and the choices being computed, see Scheduler."""
     return Places(opened=2 * slots, forked=FORKS, kept=KEPT_PREFIXES)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

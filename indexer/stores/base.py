@@ -64,6 +64,12 @@ class Store(Protocol):
         """Every indexed document by id, of one source or of all."""
         ...
 
+    def check(self) -> None:
+        """Ask for next to nothing, however much is indexed. Raises StoreError where searches would
+        fail.
+        """
+        ...
+
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Insert or replace a document whole: readers see the old chunks or the new, never both.
 

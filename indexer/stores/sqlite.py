@@ -69,6 +69,10 @@ class SqliteStore:
             for identifier, name, digest, principals, chunks in rows
         }
 
+    def check(self) -> None:
+        with self._file.reading() as connection:
+            connection.execute("SELECT 1 FROM document LIMIT 1").fetchone()
+
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         check_document(document, chunks, vectors, self._dimension)
         with self._writing() as connection:

@@ -83,6 +83,10 @@ class WeaviateStore:
         listed = (record.listed() for record in sorted(records, key=lambda one: one.id))
         return {one.id: one for one in listed if source in (None, one.source)}
 
+    def check(self) -> None:
+        with self._explained():
+            self._collections.look()
+
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         check_document(document, chunks, vectors, self._dimension)
         parts = [chunk_properties(chunk, document.title) for chunk in chunks]

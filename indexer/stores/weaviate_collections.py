@@ -71,6 +71,10 @@ class WeaviateCollections:
             yield from (Record.read(each.properties) for each in page.objects)
             last = page.objects[-1].uuid
 
+    def look(self) -> None:
+        """Read one record, if there is any: the same way that searches take."""
+        self._call(partial(self._read_documents.query.fetch_objects, limit=1))
+
     def write_record(self, record: Record) -> None:
         self._insert(self._documents, [record.written()])
 

@@ -84,6 +84,7 @@ class TestDocuments:
     def test_an_empty_store_holds_and_finds_nothing(self, store: Store) -> None:
         assert store.documents() == {}
         assert search(store, "anything") == []
+        store.check()
 
     def test_what_was_put_is_listed(self, store: Store) -> None:
         one = put(store, "one", "a", "b")

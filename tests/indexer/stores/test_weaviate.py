@@ -69,6 +69,19 @@ class TestAway:
             standin.start()
             assert searching.result() == ["apple"]
 
+    def test_a_check_asks_once_however_much_is_indexed_and_tells(
+        self, standin: WeaviateStandIn, table: StoreTable
+    ) -> None:
+        with closing(opened(table, seconds=0.5)) as store:
+            for number in range(3):
+                put(store, f"{number}", "apple")
+            before = len(standin.calls)
+            store.check()
+            assert standin.calls[before:] == ["Search"]
+            standin.stop()
+            with pytest.raises(StoreError, match="did not answer"):
+                store.check()
+
     def test_a_wrong_grpc_port_is_named(self, standin: WeaviateStandIn, table: StoreTable) -> None:
         wrong = table.model_copy(update={"grpc_port": 1})
         with (

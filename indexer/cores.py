@@ -1,0 +1,47 @@
+"""How many threads compute at once: the cores that this process has been given, not the machine's.
+
+A container's limit of processor time is no limit of cores that a program sees. With a thread for
+each core of the machine llama.cpp spends most of such a limit on threads that wait for each other.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUP = Path("/proc/self/cgroup")
+
+
+def usable_cores(groups: Path = _GROUPS, own_group: Path = _OWN_GROUP) -> int:
+    """By affinity and the limits of Linux' control groups (v2), at least one."""
+    pinned = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1
+    return max(1, min([cores, *_limits(groups, own_group)]))
+
+
+def _limits(groups: Path, own_group: Path) -> list[int]:
+    """Whole cores that the group of this process, and each above it, may use."""
+    try:
+        (name,) = [
+            line.removeprefix("0::/")
+            for line in own_group.read_text().splitlines()
+            if line.startswith("0::/")
+        ]
+    except (OSError, ValueError):
+        return []
+    group = groups / name
+    return [
+        limit
+        for folder in (group, *group.parents)
+        if folder.is_relative_to(groups) and (limit := _limit(folder / "cpu.max"))
+    ]
+
+
+def _limit(file: Path) -> int:
+    """See "cpu.max" in Linux' admin-guide/cgroup-v2.rst; 0 where there is none."""
+    try:
+        quota, period = file.read_text().split()
+        return 0 if quota == "max" else max(1, int(quota) // int(period))
+    except (OSError, ValueError):
+        return 0
