@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from bot.records.replicas import Replica, replica_of
 
 _SECONDS = 5.0
+_SECONDS_ABSENT = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -22,15 +24,22 @@ class Adoption:
         adopt: Callable[[str], None],
         resume: Callable[[], None],
         seconds: float = _SECONDS,
+        *,
+        patience: float = _SECONDS_ABSENT,
     ) -> None:
         """``owners`` are the names of processes with unfinished jobs; what one of a name has left
         ``adopt`` hands to whoever is free. ``resume`` begins what was to begin and has not.
+
+        One that lives may lose its connection, and takes its name again at its own next look:
+        nobody is gone who was not found absent for ``patience`` seconds.
         """
         self._replica = replica
         self._owners = owners
         self._adopt = adopt
         self._resume = resume
         self._seconds = seconds
+        self._patience = patience
+        self._absent_since: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="adoption", daemon=True)
 
@@ -55,12 +64,19 @@ class Adoption:
         """Adopt what nobody alive owns; nothing while we cannot be sure who lives."""
         if not self._replica.confirm() or not self._replica.is_settled:
             return
+        before, self._absent_since = self._absent_since, {}
         for owner in self._owners():
             with self._replica.absent(owner) as is_absent:
                 if is_absent:
-                    _log.warning("%s is gone; the others go on with what it had begun.", owner)
-                    self._adopt(owner)
+                    self._adopt_in_time(owner, before.get(owner, time.monotonic()))
         self._resume()
+
+    def _adopt_in_time(self, owner: str, since: float) -> None:
+        if time.monotonic() - since < self._patience:
+            self._absent_since[owner] = since
+            return
+        _log.warning("%s is gone; the others go on with what it had begun.", owner)
+        self._adopt(owner)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._seconds):

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID, WorkflowStatus
+from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID, WorkflowStatus, error
 
 from bot.adoption import adoption
 from bot.clock import ClockWatch
@@ -226,19 +226,41 @@ class Jobs:
         """Run a part of a job whose result is remembered: a resumed job skips it.
 
         Errors that ``retry`` accepts are tried again until ``attempts`` were made, with pauses of
-        1, 2, 4, … seconds: five attempts take half a minute, ten take nine.
+        1, 2, 4, … seconds: five attempts take a quarter of a minute, ten take nine. Then the last
+        of them is raised.
         """
-        return DBOS.run_step(
-            {
-                "name": name,
-                "retries_allowed": retry is not None,
-                "max_attempts": attempts,
-                "interval_seconds": 1.0,
-                "backoff_rate": 2.0,
-                "should_retry": retry,
-            },
-            function,
-        )
+        try:
+            return DBOS.run_step(
+                {
+                    "name": name,
+                    "retries_allowed": retry is not None,
+                    "max_attempts": attempts,
+                    "interval_seconds": 1.0,
+                    "backoff_rate": 2.0,
+                    "should_retry": retry,
+                },
+                function,
+            )
+        except error.DBOSMaxStepRetriesExceeded as exceeded:
+            raise exceeded.errors[-1] from None
+
+    @contextmanager
+    def at_end(self, function: Callable[[], object]) -> Iterator[None]:
+        """Within a job: call ``function()`` when the block has ended, in whatever way.
+
+        Not where the job goes on: at the next start, or in the process that took it over because
+        it held this one for dead.
+        """
+        try:
+            yield
+        except error.DBOSWorkflowConflictIDError:
+            raise
+        except BaseException:
+            if not self.is_closed:
+                function()
+            raise
+        if not self.is_closed:
+            function()
 
     def close(self, timeout_seconds: int = 10) -> None:
         """Wait for running jobs up to the timeout; the rest resumes at the next start.

@@ -12,7 +12,8 @@ from threading import Event
 
 import pytest
 
-from bot.jobs import Jobs
+from bot.errors import SlackError
+from bot.jobs import Jobs, State, _adopt
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -155,6 +156,71 @@ def _wait_for(journal: Path, word: str, seconds: float = 30) -> None:
     while word not in journal.read_text().split():
         assert time.monotonic() < deadline, f"no {word!r} in {journal.read_text()!r}"
         time.sleep(0.05)
+
+
+def test_a_step_that_was_tried_often_enough_raises_what_it_failed_by(jobs: Jobs) -> None:
+    caught: list[Exception] = []
+    done = Event()
+
+    def fails() -> None:
+        raise SlackError("It is away.")
+
+    def work(_key: str) -> None:
+        try:
+            jobs.step("reply", fails, lambda _error: True, attempts=2)
+        except SlackError as error:
+            caught.append(error)
+        done.set()
+
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    assert done.wait(30)
+    assert [str(one) for one in caught] == ["It is away."]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_end_of_a_job_is_told_in_whatever_way_it_ends(jobs: Jobs, fails: bool) -> None:
+    ended = Event()
+
+    def work(_key: str) -> None:
+        with jobs.at_end(ended.set):
+            if fails:
+                raise SlackError("It is away.")
+
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    assert ended.wait(10)
+
+
+def test_a_job_that_another_process_took_over_ends_there_alone(jobs: Jobs) -> None:
+    ended: list[int] = []
+    begun, go_on, gone = ([Event(), Event()] for _ in range(3))
+
+    def work(_key: str) -> None:
+        number = 1 if begun[0].is_set() else 0
+        begun[number].set()
+        try:
+            with jobs.at_end(lambda: ended.append(number)):
+                jobs.step("write", lambda: go_on[number].wait(30))
+        finally:
+            gone[number].set()
+
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    assert begun[0].wait(10)
+    _adopt("local")  # what others do with a process that they hold for dead
+    assert begun[1].wait(30)
+    go_on[0].set()
+    time.sleep(0.5)
+    assert ended == []
+    go_on[1].set()
+    assert gone[0].wait(30)
+    assert gone[1].wait(30)
+    assert ended == [1]
+    assert jobs.state("work", "a") is State.DONE
 
 
 def test_a_scheduled_job_runs_at_its_times_each_once(jobs: Jobs) -> None:

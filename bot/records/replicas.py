@@ -19,7 +19,15 @@ from bot.errors import RecordsError
 
 _log = logging.getLogger(__name__)
 
-# A process whose machine vanished is found out by the server within half a minute.
+# A server whose machine vanished is found out within half a minute; see libpq's documentation.
+_OF_THE_CONNECTION = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
+# So is a process whose machine vanished, by the server.
 _OF_THE_SESSION = (
     "SET tcp_keepalives_idle = 10",
     "SET tcp_keepalives_interval = 5",
@@ -44,7 +52,12 @@ class Replica:
         """``patience`` is how long a predecessor of the same name may take to die; ``settling``
         how long others have, after Postgres was away, to come back. Both in seconds.
         """
-        self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._engine = create_engine(
+            url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=_OF_THE_CONNECTION,
+        )
         self._group = group
         self._name = name
         self._patience = patience

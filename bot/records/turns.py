@@ -80,6 +80,7 @@ def _beside(session: Session, row: QuestionRow) -> Sequence[QuestionRow]:
             QuestionRow.finished_at.is_(None),
         )
         .with_for_update()
+        .execution_options(populate_existing=True)  # who waited for the lock reads anew
     ).all()
 
 

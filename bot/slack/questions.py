@@ -6,6 +6,7 @@ import logging
 from typing import Protocol
 
 from slack_sdk import WebClient
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from bot.answering.pipeline import Pipeline, Progress, Show
 from bot.domain import Asked, Ending, Occasion, Question
@@ -97,22 +98,22 @@ class Questions:
 
     def _in_turn(self, question_id: str) -> None:
         """The job."""
-        try:
-            with answering(question_id):
-                self._answer(question_id)
-        finally:
-            if not self._jobs.is_closed:  # else it may be interrupted, and resumes
-                self._turnstile.leave(question_id)
+        with (
+            self._jobs.at_end(lambda: self._turnstile.leave(question_id)),
+            answering(question_id),
+        ):
+            self._answer(question_id)
 
     def _answer(self, question_id: str) -> None:
         """Each step may be repeated after a crash, and none is once it has finished."""
-        asked = self._answers.asked(question_id)
-        spoken = self._spoken.to(asked)
+        asked, spoken = self._looked_up(question_id)
         with self._running.answering(asked) as cancellation:
             reply = self._reply(asked, spoken, cancellation)
             try:
                 with counted.stage("reply"):
-                    reply.ts = self._jobs.step("reply", reply.begin, temporary)
+                    reply.ts = self._jobs.step(
+                        "reply", reply.begin, temporary, attempts=_POST_ATTEMPTS
+                    )
                 if reply.ts:
                     counted.note_first_sign(asked, "message")
                 left = iter(range(_WRITE_ATTEMPTS - 1, -1, -1))
@@ -132,9 +133,22 @@ class Questions:
             except SlackCallFailed as error:
                 _log.warning("Question %s has no reply: %s", asked.id, error)
                 counted.note_ending(asked, counted.FAILED)
-                self._jobs.step("tell", lambda: self._tell(asked, spoken), temporary)
+                self._jobs.step(
+                    "tell", lambda: self._tell(asked, spoken), temporary, attempts=_POST_ATTEMPTS
+                )
             finally:
                 self._status.clear(asked)
+
+    def _looked_up(self, question_id: str) -> tuple[Asked, Phrases]:
+        """In no step, which would keep the text of the question; so tried again like one."""
+        patiently = Retrying(
+            retry=retry_if_exception(temporary),
+            wait=wait_exponential(),
+            stop=stop_after_attempt(_POST_ATTEMPTS),
+            reraise=True,
+        )
+        asked = patiently(self._answers.asked, question_id)
+        return asked, patiently(self._spoken.to, asked)
 
     def _reply(self, asked: Asked, spoken: Phrases, cancellation: Cancellation) -> AnyReply:
         if asked.occasion is Occasion.COMMAND:

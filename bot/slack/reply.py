@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from slack_sdk import WebClient
 
 from bot.domain import Asked, Occasion, Stage
+from bot.errors import RecordsError
 from bot.records.answers import Answers
 from bot.slack import blocks
 from bot.slack.blocks import Rendered
@@ -124,7 +125,7 @@ class Reply:
 
     def _show_draft(self, text: str) -> None:
         now = time.monotonic()
-        if now < self._drafts_until or not self._paces.updates.take():
+        if now < self._drafts_until or self._is_answered() or not self._paces.updates.take():
             return
         self._drafts_until = now + _SECONDS_BETWEEN_DRAFTS
         try:
@@ -132,6 +133,15 @@ class Reply:
         except SlackCallFailed as error:
             _log.info("A draft could not be shown: %s", error)
             self._paces.updates.pause(error.retry_after)
+
+    def _is_answered(self) -> bool:
+        """By another process, which held this one for dead: its answer stays. So it does where
+        nobody can tell.
+        """
+        try:
+            return self._answers.find(self._asked.id) is not None
+        except RecordsError:
+            return True
 
     def _replace(self, rendered: Rendered) -> None:
         """A new message only if somebody deleted it."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event
 
 from bot.adoption import Adoption
 from bot.records.replicas import Replica
+from tests.services.databases import execute
 
 GROUP = "adoption"
+PATIENCE = 0.5
+DROP = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
 
 
 class Work:
@@ -32,7 +36,7 @@ def test_only_what_is_left_behind_is_adopted_and_once(own_postgres: str) -> None
     two = Replica(own_postgres, GROUP, "two")
     two.enter()
     one, work = Replica(own_postgres, GROUP, "one", settling=-1), Work()
-    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume)
+    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=0)
     adoption.look()
     assert (work.adopted, work.resumed) == ([], 1)
     two.leave()
@@ -42,9 +46,31 @@ def test_only_what_is_left_behind_is_adopted_and_once(own_postgres: str) -> None
     adoption.close()
 
 
+def test_who_lost_a_connection_and_lives_keeps_its_work(own_postgres: str) -> None:
+    one, two = (Replica(own_postgres, GROUP, name, settling=-1) for name in ("one", "two"))
+    for replica in (one, two):
+        replica.enter()
+    work = Work()
+    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=PATIENCE)
+    for _ in range(2):  # also the second time: what was seen before is forgotten
+        execute(own_postgres, DROP)
+        adoption.look()
+        assert two.confirm()
+        time.sleep(PATIENCE)
+        adoption.look()
+        assert work.adopted == []
+    two.leave()
+    adoption.look()
+    assert work.adopted == []
+    time.sleep(PATIENCE)
+    adoption.look()
+    assert work.adopted == ["two"]
+    adoption.close()
+
+
 def test_nothing_is_adopted_before_the_others_had_time_to_come_back(own_postgres: str) -> None:
     one, work = Replica(own_postgres, GROUP, "one", settling=3600), Work()
-    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume)
+    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=0)
     adoption.look()
     assert (work.adopted, work.resumed) == ([], 0)
     adoption.close()
@@ -59,7 +85,7 @@ def test_it_looks_by_itself_and_bears_a_database_that_is_away(own_postgres: str)
             raise ConnectionError(failures.pop())
         return tuple(work.owners)
 
-    adoption = Adoption(one, owners, work.adopt, work.resume, seconds=0.02)
+    adoption = Adoption(one, owners, work.adopt, work.resume, seconds=0.02, patience=0)
     adoption.start()
     assert work.done.wait(60)
     adoption.close()

@@ -4,6 +4,9 @@ import signal
 
 import pytest
 
+from bot.domain import Asked
+from bot.errors import RecordsError
+from bot.records.answers import Answers
 from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import (
@@ -13,6 +16,7 @@ from tests.scenarios.conftest import (
     HELP,
     Message,
     answer_to,
+    ask,
     finished,
     replies,
 )
@@ -123,3 +127,20 @@ def _events(workspace: Workspace, thread: str) -> list[str]:
         if not message.get("bot_id")
         for event in workspace.event_ids(message["ts"])
     ]
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_question_that_cannot_be_read_at_once_is_answered_all_the_same(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while every connection of the records is in use."""
+    reading, failures = Answers.asked, [RecordsError("Busy."), RecordsError("Busy.")]
+
+    def asked(answers: Answers, question_id: str) -> Asked:
+        if failures:
+            raise failures.pop()
+        return reading(answers, question_id)
+
+    monkeypatch.setattr(Answers, "asked", asked)
+    assert "45 EUR" in ask(workspace, MEALS)["text"]
+    assert failures == []

@@ -73,10 +73,13 @@ class Desk:
         self.stopped = threading.Event()
 
     def reply(self) -> Reply:
+        return self.again(self.asked())
+
+    def asked(self) -> Asked:
         ts = self.workspace.post(ALICE, HELP, f"{BOT} how much?")
         asked = Asked(f"{HELP}:{ts}", "Ev1", HELP, ts, ALICE, "how much?", team="T0LOCAL")
         self.answers.ask(asked)
-        return self.again(asked)
+        return asked
 
     def again(self, asked: Asked) -> Reply:
         return Reply(
@@ -161,6 +164,26 @@ def test_an_expired_stream_goes_on_by_updates(
         reply.complete(WHOLE)
         (message,) = desk.thread()
         assert shown(message) == WHOLE.body
+
+
+def test_the_answer_of_whoever_took_over_is_not_drafted_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process was held for dead while it wrote, and does not know."""
+    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.reply._SECONDS_BETWEEN_DRAFTS", 0.0)
+    asked = desk.asked()
+    slow, other = desk.again(asked), desk.again(asked)
+    slow.ts = slow.begin()
+    slow.show("Meals:")
+    other.ts = other.begin()
+    question = Question(asked.id, asked.text, Audience.of("public"))
+    desk.answers.save(Answer(question, BODY, Ending.QUOTED, Versions("", "", "")))
+    other.complete(WHOLE)
+    for text in ("Meals: 45", "Meals: 45 EUR", "Meals: 45 EUR. [1]"):
+        slow.show(text)
+    (message,) = desk.thread()
+    assert shown(message) == WHOLE.body
 
 
 def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk: Desk) -> None:

@@ -93,11 +93,9 @@ class ReindexCommand:
 
     def _job(self, reindex_id: str) -> None:
         reindex = self._reindexes.get(reindex_id)
-        try:
+        with self._jobs.at_end(lambda: self._reindexes.end(reindex_id)):
             channel, ts = self._jobs.step("begin", lambda: self._begin(reindex), temporary)
             ending, outcome = self._jobs.step("read", lambda: self._read(reindex, channel, ts))
-        finally:
-            self._reindexes.end(reindex_id)
         self._jobs.step("audit", lambda: self._note(reindex, outcome))
         self._jobs.step("end", lambda: self._update(channel, ts, plain(ending)), temporary)
 
