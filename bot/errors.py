@@ -57,6 +57,10 @@ class RegistryError(LorebotError):
     """A version of a model is unknown, damaged, or cannot be fetched."""
 
 
+class QuestionForgotten(LorebotError):
+    """A question is not kept any more: whoever asked it was forgotten meanwhile."""
+
+
 class RecordsError(LorebotError):
     """The records cannot be opened, migrated or written."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bot.domain import (
     Answer,
@@ -20,6 +21,7 @@ from bot.domain import (
     Reflection,
     Versions,
 )
+from bot.errors import QuestionForgotten
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, PassageRow, QuestionRow, ReflectionRow
 from indexer.documents import Audience, Chunk, Passage
@@ -66,8 +68,9 @@ class Answers:
             return True
 
     def asked(self, question_id: str) -> Asked:
+        """Raises QuestionForgotten."""
         with self._database.reading() as session:
-            row = session.get_one(QuestionRow, question_id)
+            row = _kept(session, question_id)
             return Asked(
                 id=row.id,
                 event_id=row.event_id,
@@ -98,12 +101,18 @@ class Answers:
             return before
 
     def reply_posted(self, question_id: str, ts: str) -> None:
+        """Of a question that is not kept any more, nothing."""
         with self._database.session() as session:
-            session.get_one(QuestionRow, question_id).reply_ts = ts
+            if row := session.get(QuestionRow, question_id):
+                row.reply_ts = ts
 
     def save(self, answer: Answer) -> str:
-        """Keep an answer and return its id; a question's first answer stays its only one."""
+        """Keep an answer and return its id; a question's first answer stays its only one.
+
+        Raises QuestionForgotten.
+        """
         with self._database.session() as session:
+            _kept(session, answer.question.id)
             known = session.scalar(
                 select(AnswerRow.id).where(AnswerRow.question_id == answer.question.id)
             )
@@ -132,6 +141,13 @@ class Answers:
         with self._database.reading() as session:
             row = session.get(AnswerRow, answer_id)
             return _answer(row) if row else None
+
+
+def _kept(session: Session, question_id: str) -> QuestionRow:
+    row = session.get(QuestionRow, question_id)
+    if row is None:
+        raise QuestionForgotten("That question is not kept any more.")
+    return row
 
 
 def _row(answer: Answer) -> AnswerRow:

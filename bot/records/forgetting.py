@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    delete,
+    exists,
+    not_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from bot.records.audit import without_names
 from bot.records.database import Database
-from bot.records.forgotten import Forgotten, Kind, digest_of, moments, remember
-from bot.records.operation_tables import ChannelRow, PersonRow
+from bot.records.forgotten import Forgotten, Kind, digest_of, moments, pseudonym, remember
+from bot.records.operation_tables import AuditRow, ChannelRow, PersonRow
 from bot.records.tables import (
     AnswerRow,
     CorrectionRow,
@@ -43,10 +54,16 @@ class Forgetting:
 
         Returns how many questions went. The next dataset is built without all of it, and a
         backup from before does not bring it back. What stays is who did what as an admin, in the
-        audit log and the registry's history: nobody erases the account of their own acts.
+        audit log and the registry's history: nobody erases the account of their own acts. Where
+        others acted on them, the log names a pseudonym.
+
+        A follow-up question of somebody else may have been searched for with words of theirs that
+        stood in its thread. Who had said them is not kept, so that all follow-ups in channels are
+        left with the words of their askers alone.
         """
         with self._database.session() as session:
             remember(session, [_now(Kind.PERSON, user)])
+            _off_all_lists(session, user)
             return _person(session, user)
 
     def document(self, document_id: str) -> int:
@@ -64,12 +81,16 @@ class Forgetting:
         What people did after they were forgotten stays. Returns how many of the list were found.
         """
         with self._database.session() as session:
+            before = moments(session, Kind.PERSON)
             remember(session, items)
             people, documents = (moments(session, kind) for kind in Kind)
             found = 0
             for user in _people(session):
-                if at := people.get(digest_of(Kind.PERSON, user)):
+                digest = digest_of(Kind.PERSON, user)
+                if at := people.get(digest):
                     _person(session, user, at)
+                    if before.get(digest) != at:  # else it is newer than what was forgotten
+                        _off_all_lists(session, user)
                     found += 1
             for document_id in session.scalars(select(PassageRow.document_id).distinct()).all():
                 if at := documents.get(digest_of(Kind.DOCUMENT, document_id)):
@@ -97,8 +118,14 @@ def _person(session: Session, user: str, until: datetime | None = None) -> int:
         .where(EscalationRow.answered_by == user, _not_after(EscalationRow.asked_at, until))
         .values(answered_by="")
     )
-    session.execute(delete(PersonRow).where(PersonRow.person == user))
-    _call_no_more(session, user)
+    for act in session.scalars(
+        select(AuditRow).where(
+            AuditRow.subject.contains(user, autoescape=True), _not_after(AuditRow.at, until)
+        )
+    ):
+        act.subject = without_names(act.subject).replace(user, pseudonym(user))
+    in_channels = select(QuestionRow.id).where(not_(QuestionRow.is_direct))
+    _forget_threads(session, AnswerRow.question_id.in_(in_channels), until)
     gone = session.scalars(
         delete(QuestionRow)
         .where(QuestionRow.asker == user, _not_after(QuestionRow.asked_at, until))
@@ -111,12 +138,24 @@ def _document(session: Session, document_id: str, until: datetime | None = None)
     shown = exists().where(
         PassageRow.answer_id == AnswerRow.id, PassageRow.document_id == document_id
     )
+    threads = select(QuestionRow.channel, QuestionRow.thread).join(AnswerRow).where(shown)
+    beside = select(QuestionRow.id).where(
+        tuple_(QuestionRow.channel, QuestionRow.thread).in_(threads)
+    )
+    _forget_threads(session, AnswerRow.question_id.in_(beside), until)
     gone = session.scalars(
         delete(AnswerRow)
         .where(and_(shown, _not_after(AnswerRow.answered_at, until)))
         .returning(AnswerRow.id)
     )
     return len(gone.all())
+
+
+def _forget_threads(session: Session, which: ColumnElement[bool], until: datetime | None) -> None:
+    """Answers to follow-ups no longer tell what their threads had added to the question."""
+    session.execute(
+        update(AnswerRow).where(which, _not_after(AnswerRow.answered_at, until)).values(searched="")
+    )
 
 
 def _not_after(
@@ -139,8 +178,9 @@ def _people(session: Session) -> set[str]:
     return found
 
 
-def _call_no_more(session: Session, user: str) -> None:
-    """Lists of people are kept as JSON, which not every database can search."""
+def _off_all_lists(session: Session, user: str) -> None:
+    """What is kept without a date. Lists are JSON, which not every database can search."""
+    session.execute(delete(PersonRow).where(PersonRow.person == user))
     for row in (*session.scalars(select(ChannelRow)), *session.scalars(select(EscalationRow))):
         if user in row.owners:
             row.owners = [owner for owner in row.owners if owner != user]

@@ -36,6 +36,11 @@ def digest_of(kind: Kind, name: str) -> str:
     return hashlib.sha256(f"lorebot forgets the {kind} {name}".encode()).hexdigest()
 
 
+def pseudonym(user: str) -> str:
+    """What stands for a forgotten person where an admin's act is told."""
+    return f"forgotten-{digest_of(Kind.PERSON, user)[:12]}"
+
+
 def remember(session: Session, items: Iterable[Forgotten]) -> None:
     """Put them on the list; of two of the same the later counts."""
     for item in items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Protocol
 
 from slack_sdk import WebClient
@@ -10,7 +11,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from bot.answering.pipeline import Pipeline, Progress, Show
 from bot.domain import Asked, Ending, Occasion, Question
-from bot.errors import LorebotError
+from bot.errors import LorebotError, QuestionForgotten
 from bot.jobs import Jobs
 from bot.records.answers import Answers
 from bot.records.channels import Channels
@@ -126,7 +127,7 @@ class Questions:
                 with counted.stage("post"):
                     self._jobs.step(
                         "post",
-                        lambda: self._post(asked.id, spoken, reply, answer_id, apology),
+                        lambda: self._post(asked, spoken, reply, answer_id, apology),
                         temporary,
                         attempts=_POST_ATTEMPTS,
                     )
@@ -218,9 +219,10 @@ class Questions:
         return answer_id
 
     def _post(
-        self, question_id: str, spoken: Phrases, reply: AnyReply, answer_id: str, apology: str
+        self, asked: Asked, spoken: Phrases, reply: AnyReply, answer_id: str, apology: str
     ) -> None:
-        asked = self._answers.asked(question_id)  # again: files may have been refused meanwhile
+        with suppress(QuestionForgotten):
+            asked = self._answers.asked(asked.id)  # again: files may have been refused meanwhile
         answer = self._answers.answer(answer_id) if answer_id else None
         if asked.occasion is Occasion.OVERHEARD and (
             answer is None or answer.ending not in (Ending.GENERATED, Ending.QUOTED)

@@ -42,7 +42,7 @@ def acts(settings: Settings) -> list[Act]:
 def test_only_admins_may_and_every_try_is_written_down(
     workspace: Workspace, settings: Settings
 ) -> None:
-    assert "Only admins" in lorebot(workspace, "status", BOB)["text"]
+    assert "Only admins" in lorebot(workspace, "status of my surgery", BOB)["text"]
     assert "Status" in shown(lorebot(workspace, "status", ALICE))
     assert "<@U0ALICE>" in shown(lorebot(workspace, "audit", ALICE))
     assert [(act.actor, act.action, act.outcome) for act in acts(settings)] == [
@@ -50,6 +50,7 @@ def test_only_admins_may_and_every_try_is_written_down(
         (ALICE, "status", "done"),
         (BOB, "status", "refused"),
     ]
+    assert acts(settings)[-1].subject == ""  # what they typed is nobody's business
 
 
 @pytest.mark.usefixtures("trusting_bot")

@@ -35,7 +35,8 @@ class Authority:
     def acting(
         self, client: WebClient, user: str, action: str, subject: str = ""
     ) -> Iterator[Callable[[str], None]]:
-        """Around one act: refuses who is no admin, and writes down how it ended.
+        """Around one act: refuses who is no admin, and writes down how it ended; of who is no
+        admin, not what they typed.
 
         Gives what says another outcome than "done". Raises NotAllowed.
         """
@@ -47,6 +48,7 @@ class Authority:
 
         try:
             if not self.is_admin(client, user):
+                subject = ""
                 raise NotAllowed(
                     "Only admins of this workspace may do that, and whoever [slack] admins names."
                 )
