@@ -68,6 +68,24 @@ def test_every_image_has_a_version(service: Service) -> None:
     assert "latest" not in tag
 
 
+def test_an_image_is_built_once_whatever_is_started() -> None:
+    """Compose builds side by side, and two builds of one tag are in each other's way. What is
+    started alone takes along whom it depends on."""
+    builders = {name: each["image"] for name, each in services().items() if "build" in each}
+    assert builders.keys() == {ONE_SHOT, "trainer"}
+    assert len(set(builders.values())) == 2
+    for name, service in services().items():
+        if service["image"] in builders.values() and name not in builders:
+            assert service["pull_policy"] == "never"  # no registry has it
+            assert service["image"] == builders[ONE_SHOT]
+            assert ONE_SHOT in _needs(name)
+
+
+def _needs(name: str) -> set[str]:
+    direct = set(services()[name].get("depends_on", ()))
+    return direct.union(*map(_needs, direct))
+
+
 def test_every_service_says_whether_it_is_well() -> None:
     for name, service in services().items():
         if name == ONE_SHOT:
