@@ -61,6 +61,21 @@ def test_only_the_proxy_has_a_capability_and_a_port_for_everybody() -> None:
             assert name == "proxy" or port.startswith("127.0.0.1:")
 
 
+def test_no_service_asks_for_more_cores_than_a_machine_may_have() -> None:
+    """Docker refuses a container whose limit is larger than the machine's cores; 0 is none."""
+    for name, service in services().items():
+        assert service["deploy"]["resources"]["limits"]["cpus"] in {"0", "1"}, name
+    given = services({"BOT_CPUS": "3"})["bot-2"]["deploy"]["resources"]["limits"]
+    assert given["cpus"] == "3"
+
+
+def test_answering_goes_before_indexing_and_training() -> None:
+    """Docker's default is 1024 shares."""
+    assert {
+        name: each["cpu_shares"] for name, each in services().items() if "cpu_shares" in each
+    } == {"indexer": 256, "trainer": 256}
+
+
 @each_service
 def test_every_image_has_a_version(service: Service) -> None:
     tag = service["image"].rpartition(":")[2]
@@ -154,6 +169,14 @@ def test_three_nodes_of_a_cluster_find_each_other() -> None:
         assert environment["RAFT_BOOTSTRAP_EXPECT"] == "3"
         assert networks(given[name])["inside"]["aliases"] == ["index"]
     assert given["bot"]["environment"]["LOREBOT_STORE_REPLICATION_FACTOR"] == "3"
+
+
+def test_weaviate_gets_time_to_load_and_to_write() -> None:
+    for name in ("weaviate", "weaviate-2", "weaviate-3"):
+        service = services()[name]
+        assert service["environment"]["LIMIT_RESOURCES"] == "true"  # else it outgrows its memory
+        assert service["healthcheck"]["start_period"] == "10m"
+        assert service["stop_grace_period"] == "1m"
 
 
 def test_replicas_have_names_of_their_own() -> None:
