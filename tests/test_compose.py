@@ -142,13 +142,33 @@ def test_databases_are_out_of_reach_from_outside() -> None:
         assert "ports" not in services()[name]
 
 
+def test_the_proxy_finds_the_bots_and_no_database() -> None:
+    assert compose()["networks"]["front"] == {"internal": True}
+    assert set(networks(services()["proxy"])) == {"front", "outside"}
+    behind = {
+        name: networks(each)["front"]
+        for name, each in services().items()
+        if name != "proxy" and "front" in networks(each)
+    }
+    assert behind == {"bot": {"aliases": ["bots"]}, "bot-2": {"aliases": ["bots"]}}
+
+
 def test_weaviate_lets_nobody_in_without_the_key() -> None:
     for name in ("weaviate", "weaviate-2", "weaviate-3"):
         service = services()[name]
         assert service["environment"]["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED"] == "false"
         assert service["environment"]["AUTHENTICATION_APIKEY_ENABLED"] == "true"
+        assert service["environment"]["GO_PROFILING_DISABLE"] == "true"
         assert "weaviate_api_key" in service["secrets"]
         assert "AUTHENTICATION_APIKEY_ALLOWED_KEYS" not in service["environment"]
+        shell = service["entrypoint"][-1].partition("exec ")[0] + "env"
+        shell = shell.replace(f"cat {SECRETS}weaviate_api_key", "echo word")
+        found = subprocess.run(
+            ["/bin/sh", "-c", shell], env={}, check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        assert "AUTHENTICATION_APIKEY_ALLOWED_KEYS=word" in found
+        assert "CLUSTER_BASIC_AUTH_USERNAME=lorebot" in found
+        assert "CLUSTER_BASIC_AUTH_PASSWORD=word" in found
 
 
 def test_no_secret_is_in_the_environment() -> None:
@@ -177,6 +197,13 @@ def test_weaviate_gets_time_to_load_and_to_write() -> None:
         assert service["environment"]["LIMIT_RESOURCES"] == "true"  # else it outgrows its memory
         assert service["healthcheck"]["start_period"] == "10m"
         assert service["stop_grace_period"] == "1m"
+
+
+def test_the_proxy_may_write_what_it_keeps() -> None:
+    """Its image's /data is root's: Docker would give that to the volume, which is still empty when
+    the container is made."""
+    assert services()["proxy"]["volumes"] == ["proxy:/data:nocopy"]
+    assert "proxy" in volumes(services()[ONE_SHOT]).values()
 
 
 def test_replicas_have_names_of_their_own() -> None:
