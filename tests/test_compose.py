@@ -206,6 +206,28 @@ def test_the_proxy_may_write_what_it_keeps() -> None:
     assert "proxy" in volumes(services()[ONE_SHOT]).values()
 
 
+def test_traces_are_kept_within_the_memory_that_there_is() -> None:
+    service = services()["traces"]
+    (config,) = service["configs"]
+    assert service["command"] == [f"--config={config['target']}"]
+    read = yaml.safe_load((ROOT / compose()["configs"][config["source"]]["file"]).read_text())
+    for kind in ("receivers", "processors", "exporters"):
+        used = {name for each in read["service"]["pipelines"].values() for name in each[kind]}
+        assert used == set(read[kind])
+    assert set(read["service"]["extensions"]) == set(read["extensions"])
+    backends = read["extensions"]["jaeger_storage"]["backends"]
+    assert [each["memory"]["max_traces"] for each in backends.values()] == [5000]
+    assert read["extensions"]["jaeger_query"]["storage"]["traces"] in backends
+    assert read["exporters"]["jaeger_storage_exporter"]["trace_storage"] in backends
+    places = [
+        read["extensions"]["jaeger_query"]["http"],
+        read["extensions"]["healthcheckv2"]["http"],
+        *read["receivers"]["otlp"]["protocols"].values(),
+    ]
+    ports = ["16686", "13133", "4317", "4318"]
+    assert [each["endpoint"] for each in places] == [f"0.0.0.0:{port}" for port in ports]
+
+
 def test_replicas_have_names_of_their_own() -> None:
     given = [services()[name]["environment"]["LOREBOT_RECORDS_REPLICA"] for name in OURS]
     assert len(set(given)) == len(OURS)
