@@ -249,6 +249,7 @@ def test_the_script_makes_every_secret_and_keeps_what_is_there(secrets: Path) ->
     assert made["slack_bot_token"] == ""
     assert len({text for text in made.values() if text}) == 4
     assert secrets.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o644}  # to paste into
     again = subprocess.run(
         [secrets.parent / "docker" / "make-secrets.sh"], check=True, capture_output=True, text=True
     )
@@ -262,7 +263,6 @@ def test_every_variable_is_a_setting(
 ) -> None:
     configuration = tmp_path / "lorebot.toml"
     configuration.write_text('[[sources]]\nname = "d"\npath = "/srv/documents"\naudience="public"')
-    (secrets / "slack_bot_token").chmod(0o644)
     (secrets / "slack_bot_token").write_text("xoxb-1\n")
     for variable, value in services()[name]["environment"].items():
         if variable.startswith("LOREBOT_"):
