@@ -12,4 +12,4 @@ for name in slack_bot_token slack_app_token slack_signing_secret; do
 	[ -e "secrets/$name" ] || : >"secrets/$name"
 	[ -s "secrets/$name" ] || echo "secrets/$name is empty: paste it from api.slack.com/apps"
 done
-chmod 444 secrets/* # the containers' users read them
+chmod 644 secrets/* # the containers' users read them

@@ -61,11 +61,44 @@ def test_only_the_proxy_has_a_capability_and_a_port_for_everybody() -> None:
             assert name == "proxy" or port.startswith("127.0.0.1:")
 
 
+def test_no_service_asks_for_more_cores_than_a_machine_may_have() -> None:
+    """Docker refuses a container whose limit is larger than the machine's cores; 0 is none."""
+    for name, service in services().items():
+        assert service["deploy"]["resources"]["limits"]["cpus"] in {"0", "1"}, name
+    given = services({"BOT_CPUS": "3"})["bot-2"]["deploy"]["resources"]["limits"]
+    assert given["cpus"] == "3"
+
+
+def test_answering_goes_before_indexing_and_training() -> None:
+    """Docker's default is 1024 shares."""
+    assert {
+        name: each["cpu_shares"] for name, each in services().items() if "cpu_shares" in each
+    } == {"indexer": 256, "trainer": 256}
+
+
 @each_service
 def test_every_image_has_a_version(service: Service) -> None:
     tag = service["image"].rpartition(":")[2]
     assert re.search(r"\d", tag)
     assert "latest" not in tag
+
+
+def test_an_image_is_built_once_whatever_is_started() -> None:
+    """Compose builds side by side, and two builds of one tag are in each other's way. What is
+    started alone takes along whom it depends on."""
+    builders = {name: each["image"] for name, each in services().items() if "build" in each}
+    assert builders.keys() == {ONE_SHOT, "trainer"}
+    assert len(set(builders.values())) == 2
+    for name, service in services().items():
+        if service["image"] in builders.values() and name not in builders:
+            assert service["pull_policy"] == "never"  # no registry has it
+            assert service["image"] == builders[ONE_SHOT]
+            assert ONE_SHOT in _needs(name)
+
+
+def _needs(name: str) -> set[str]:
+    direct = set(services()[name].get("depends_on", ()))
+    return direct.union(*map(_needs, direct))
 
 
 def test_every_service_says_whether_it_is_well() -> None:
@@ -109,13 +142,33 @@ def test_databases_are_out_of_reach_from_outside() -> None:
         assert "ports" not in services()[name]
 
 
+def test_the_proxy_finds_the_bots_and_no_database() -> None:
+    assert compose()["networks"]["front"] == {"internal": True}
+    assert set(networks(services()["proxy"])) == {"front", "outside"}
+    behind = {
+        name: networks(each)["front"]
+        for name, each in services().items()
+        if name != "proxy" and "front" in networks(each)
+    }
+    assert behind == {"bot": {"aliases": ["bots"]}, "bot-2": {"aliases": ["bots"]}}
+
+
 def test_weaviate_lets_nobody_in_without_the_key() -> None:
     for name in ("weaviate", "weaviate-2", "weaviate-3"):
         service = services()[name]
         assert service["environment"]["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED"] == "false"
         assert service["environment"]["AUTHENTICATION_APIKEY_ENABLED"] == "true"
+        assert service["environment"]["GO_PROFILING_DISABLE"] == "true"
         assert "weaviate_api_key" in service["secrets"]
         assert "AUTHENTICATION_APIKEY_ALLOWED_KEYS" not in service["environment"]
+        shell = service["entrypoint"][-1].partition("exec ")[0] + "env"
+        shell = shell.replace(f"cat {SECRETS}weaviate_api_key", "echo word")
+        found = subprocess.run(
+            ["/bin/sh", "-c", shell], env={}, check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        assert "AUTHENTICATION_APIKEY_ALLOWED_KEYS=word" in found
+        assert "CLUSTER_BASIC_AUTH_USERNAME=lorebot" in found
+        assert "CLUSTER_BASIC_AUTH_PASSWORD=word" in found
 
 
 def test_no_secret_is_in_the_environment() -> None:
@@ -136,6 +189,43 @@ def test_three_nodes_of_a_cluster_find_each_other() -> None:
         assert environment["RAFT_BOOTSTRAP_EXPECT"] == "3"
         assert networks(given[name])["inside"]["aliases"] == ["index"]
     assert given["bot"]["environment"]["LOREBOT_STORE_REPLICATION_FACTOR"] == "3"
+
+
+def test_weaviate_gets_time_to_load_and_to_write() -> None:
+    for name in ("weaviate", "weaviate-2", "weaviate-3"):
+        service = services()[name]
+        assert service["environment"]["LIMIT_RESOURCES"] == "true"  # else it outgrows its memory
+        assert service["healthcheck"]["start_period"] == "10m"
+        assert service["stop_grace_period"] == "1m"
+
+
+def test_the_proxy_may_write_what_it_keeps() -> None:
+    """Its image's /data is root's: Docker would give that to the volume, which is still empty when
+    the container is made."""
+    assert services()["proxy"]["volumes"] == ["proxy:/data:nocopy"]
+    assert "proxy" in volumes(services()[ONE_SHOT]).values()
+
+
+def test_traces_are_kept_within_the_memory_that_there_is() -> None:
+    service = services()["traces"]
+    (config,) = service["configs"]
+    assert service["command"] == [f"--config={config['target']}"]
+    read = yaml.safe_load((ROOT / compose()["configs"][config["source"]]["file"]).read_text())
+    for kind in ("receivers", "processors", "exporters"):
+        used = {name for each in read["service"]["pipelines"].values() for name in each[kind]}
+        assert used == set(read[kind])
+    assert set(read["service"]["extensions"]) == set(read["extensions"])
+    backends = read["extensions"]["jaeger_storage"]["backends"]
+    assert [each["memory"]["max_traces"] for each in backends.values()] == [5000]
+    assert read["extensions"]["jaeger_query"]["storage"]["traces"] in backends
+    assert read["exporters"]["jaeger_storage_exporter"]["trace_storage"] in backends
+    places = [
+        read["extensions"]["jaeger_query"]["http"],
+        read["extensions"]["healthcheckv2"]["http"],
+        *read["receivers"]["otlp"]["protocols"].values(),
+    ]
+    ports = ["16686", "13133", "4317", "4318"]
+    assert [each["endpoint"] for each in places] == [f"0.0.0.0:{port}" for port in ports]
 
 
 def test_replicas_have_names_of_their_own() -> None:
@@ -159,6 +249,7 @@ def test_the_script_makes_every_secret_and_keeps_what_is_there(secrets: Path) ->
     assert made["slack_bot_token"] == ""
     assert len({text for text in made.values() if text}) == 4
     assert secrets.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o644}  # to paste into
     again = subprocess.run(
         [secrets.parent / "docker" / "make-secrets.sh"], check=True, capture_output=True, text=True
     )
@@ -172,7 +263,6 @@ def test_every_variable_is_a_setting(
 ) -> None:
     configuration = tmp_path / "lorebot.toml"
     configuration.write_text('[[sources]]\nname = "d"\npath = "/srv/documents"\naudience="public"')
-    (secrets / "slack_bot_token").chmod(0o644)
     (secrets / "slack_bot_token").write_text("xoxb-1\n")
     for variable, value in services()[name]["environment"].items():
         if variable.startswith("LOREBOT_"):
