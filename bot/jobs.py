@@ -10,19 +10,19 @@ one step returns must be small and free of private text.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from functools import partial
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID, WorkflowStatus, error
+from dbos import DBOS, DBOSConfig, SetWorkflowID, error
 
+from bot import job_states
 from bot.adoption import adoption
-from bot.clock import ClockWatch
+from bot.job_states import listed
+from bot.schedules import Schedules
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -34,27 +34,6 @@ _BOT = "lorebot"
 _PROGRESS = "progress"
 _POLLING_SECONDS = 0.2
 _SCHEDULES_SECONDS = 5.0
-
-
-class State(StrEnum):
-    """How far a job is. One whose process died is running: its next start goes on with it."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-_STATES = {
-    "DELAYED": State.WAITING,
-    "ENQUEUED": State.WAITING,
-    "PENDING": State.RUNNING,
-    "SUCCESS": State.DONE,
-}
-_UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
-_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-_ENDED_AT_ONCE = 200
-_ALL_APPLICATIONS: list[str] = []  # without it DBOS shows a process those of its own alone
 
 
 class Jobs:
@@ -95,8 +74,7 @@ class Jobs:
         self._carry = carry
         self._restore = restore
         self._functions: dict[str, Callable[[str, str], None]] = {}
-        self._schedules: list[ScheduleInput] = []
-        self._clock: ClockWatch | None = None
+        self._schedules = Schedules()
         self._at_launch: list[Callable[[], None]] = []
         self.is_closed = False
         """From the beginning of ``close``: jobs still end then, but none begins."""
@@ -125,17 +103,14 @@ class Jobs:
         def due(moment: datetime, _context: object) -> None:
             function(moment.isoformat())
 
-        workflow = DBOS.workflow(name=name)(_named(name, due))
-        self._schedules.append({"schedule_name": name, "workflow_fn": workflow, "schedule": cron})
+        self._schedules.add(name, cron, DBOS.workflow(name=name)(_named(name, due)))
 
     def launch(self) -> None:
         """Open the database and resume what a crash left unfinished."""
         self._adoption.start()
         DBOS.launch()
         self._launched = True
-        self._reckon()
-        if self._schedules:
-            self._clock = ClockWatch(self._reckon)
+        self._schedules.begin()
         self._resume()
 
     def start(self, name: str, key: str) -> None:
@@ -176,44 +151,10 @@ class Jobs:
         """What a job has said last, also one of another application; "" before it began."""
         return DBOS.get_event(f"{name}:{key}", _PROGRESS, timeout_seconds=0) or ""
 
-    @staticmethod
-    def state(name: str, key: str) -> State | None:
-        """How far a job is, also one of another application; None where there is none."""
-        found = _listed(workflow_ids=[f"{name}:{key}"])
-        return _STATES.get(found[0].status, State.FAILED) if found else None
-
-    @staticmethod
-    def pending() -> dict[str, int]:
-        """How many jobs wait or run, by their kind, also of other applications."""
-        found = _listed(status=_UNFINISHED, application_name=_ALL_APPLICATIONS)
-        return Counter(one.name for one in found)
-
-    @staticmethod
-    def unfinished(name: str, prefix: str) -> list[str]:
-        """Keys that begin with ``prefix``, of jobs that wait or run, also of other applications;
-        the oldest first.
-        """
-        found = _listed(
-            workflow_id_prefix=f"{name}:{prefix}",
-            status=_UNFINISHED,
-            application_name=_ALL_APPLICATIONS,
-        )
-        keys = (one.workflow_id.removeprefix(f"{name}:") for one in found)
-        return [key for key in keys if key.startswith(prefix)]  # in SQL, _ is any letter
-
-    @staticmethod
-    def forget_ended(before: datetime) -> int:
-        """Delete what jobs of all applications that ended before then have left; how many."""
-        gone = 0
-        while ended := _listed(
-            status=_ENDED,
-            completed_before=before.isoformat(),
-            application_name=_ALL_APPLICATIONS,
-            limit=_ENDED_AT_ONCE,
-        ):
-            DBOS.delete_workflows([one.workflow_id for one in ended])
-            gone += len(ended)
-        return gone
+    state = staticmethod(job_states.state)
+    pending = staticmethod(job_states.pending)
+    unfinished = staticmethod(job_states.unfinished)
+    forget_ended = staticmethod(job_states.forget_ended)
 
     @staticmethod
     def step(
@@ -268,8 +209,7 @@ class Jobs:
         DBOS could wait itself, but looks once a second, also where nothing runs.
         """
         self.is_closed = True
-        if self._clock:
-            self._clock.close()
+        self._schedules.close()
         if self._launched:
             # In a thread, because DBOS asks a database that is away again and again.
             idle = Thread(target=self._wait, args=(timeout_seconds,), daemon=True)
@@ -283,30 +223,17 @@ class Jobs:
         while time.monotonic() < deadline and self._runs_any():
             time.sleep(_POLLING_SECONDS / 4)
 
-    def _reckon(self) -> None:
-        """Schedules begin with the present. DBOS waits for the next time by a clock that does not
-        jump: it would sleep until a clock that was set back has come as far again, and run for each
-        time that one set on has passed over. It begins anew where a schedule's context changes.
-        """
-        now = datetime.now(UTC).isoformat()
-        DBOS.apply_schedules([schedule | {"context": now} for schedule in self._schedules])
-
     def _resume(self) -> None:
         for function in self._at_launch:
             function()
 
     def _runs_any(self) -> bool:
-        return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
-
-
-def _listed(**wanted: Any) -> list[WorkflowStatus]:
-    """Jobs without what they were given and what came of it, which nobody here reads."""
-    return DBOS.list_workflows(**wanted, load_input=False, load_output=False)
+        return bool(listed(status="PENDING", executor_id=self._replica, limit=1))
 
 
 def _owners(application: str) -> set[str]:
     """The processes that have begun jobs of this application and not ended them."""
-    found = _listed(status="PENDING", app_version=_version_of(application))
+    found = listed(status="PENDING", app_version=_version_of(application))
     return {one.executor_id for one in found if one.executor_id}
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bot.jobs import Jobs, State
+from bot.job_states import State
+from bot.jobs import Jobs
 
 APPLICATION = "lorebot-training"
 QUEUE = "training"

@@ -11,7 +11,8 @@ from threading import Event
 
 import pytest
 
-from bot.jobs import Jobs, State
+from bot.job_states import State
+from bot.jobs import Jobs
 from bot.training import APPLICATION, JOB, QUEUE, line_of, start_training, training_progress
 
 

@@ -7,7 +7,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.domain import Asked
-from bot.jobs import Jobs, State
+from bot.job_states import State
+from bot.jobs import Jobs
 from bot.records.turns import Turns
 from bot.slack.clients import current_team, serving
 

@@ -13,7 +13,8 @@ from dbos import DBOS
 from typer.testing import CliRunner
 
 from bot.cli import app
-from bot.jobs import Jobs, State
+from bot.job_states import State
+from bot.jobs import Jobs
 from bot.operations.retention import RetentionSchedule
 from bot.records.audit import BOT, Act, Audit
 from bot.records.database import Database

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
-from bot.jobs import Jobs, State
+from bot.job_states import State
+from bot.jobs import Jobs
 from bot.records.audit import Act
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import COMMAND, Call, Usage
