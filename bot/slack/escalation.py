@@ -101,10 +101,9 @@ class Escalating:
         if not owners:
             return spoken.no_owners
         thread = message.get("thread_ts") or message["ts"]
-        if not self._escalations.begin(Escalation(answer_id, channel, thread, person, owners)):
-            return spoken.called_already
-        self._jobs.start(_JOB, answer_id)
-        return spoken.called
+        is_new = self._escalations.begin(Escalation(answer_id, channel, thread, person, owners))
+        self._jobs.start(_JOB, answer_id)  # of a known one, too: its job may not have been kept
+        return spoken.called if is_new else spoken.called_already
 
     def _call(self, answer_id: str) -> None:
         """The job."""

@@ -9,6 +9,7 @@ from bot.domain import CorrectionKind
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.corrections import Corrections
 from bot.records.database import Database
+from bot.records.threads import Escalation, Escalations
 from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask, private_notes, replies
@@ -95,6 +96,18 @@ def test_a_call_whose_answer_is_lost_is_not_made_twice(
     )
     ask(workspace, "hello", channel="D0BOB", person=BOB)
     assert len(called(workspace, message["thread_ts"])) == 1
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_call_that_was_kept_and_not_begun_is_made_when_it_is_asked_for_again(
+    workspace: Workspace, database: Database
+) -> None:
+    """As after a kill between the two."""
+    message = ask(workspace, UNKNOWN)
+    kept = Escalation(answer_id(message), HELP, message["thread_ts"], ALICE, (BOB,))
+    assert Escalations(database).begin(kept)
+    workspace.click(ALICE, HELP, message["ts"], "ask_person")
+    workspace.wait_for(lambda: called(workspace, message["thread_ts"]))
 
 
 @pytest.mark.usefixtures("bot")
