@@ -43,9 +43,12 @@ class WeaviateStore:
     - A document is never lost: the old version is shown until the new one is complete.
     - What is left behind by a failure is not shown, and the next sync removes it.
 
-    Not guaranteed: ``frequencies`` counts both versions of what is just being written. Two
-    processes that write the SAME document at once may leave it without chunks: syncs of one index
-    must not overlap. With the server's ASYNC_INDEXING the dense leg misses new chunks for a while.
+    Two processes that write the SAME document at once may remove each other's chunks. Whoever
+    notices, before or after its digest, takes the digest away and raises StoreError: the document
+    may be missing until the next sync, but that one writes it again.
+
+    Not guaranteed: ``frequencies`` counts both versions of what is just being written. With the
+    server's ASYNC_INDEXING the dense leg misses new chunks for a while.
 
     The legs are asked one by one rather than by a hybrid query: that returns the fused score
     alone, while a Passage also tells its cosine and its share of the lexical leg's best.
@@ -149,7 +152,29 @@ class WeaviateStore:
         self._collections.write_chunks(rows)
         self._collections.write_record(replace(current, digest=""))
         self._collections.remove_chunks(current.id, before=current.version)
+        # Before, for what others did; after, for what they did between looking and writing.
+        self._check_alone(current)
         self._collections.write_record(current)
+        self._check_alone(current)
+
+    def _check_alone(self, current: Record) -> None:
+        """Raises StoreError unless this version is the current one and whole.
+
+        The other's version may be the smaller one where clocks differ, so its chunks may have been
+        removed by us although it is current: it is not to be called finished either.
+        """
+        found = self._collections.records([current.id]).get(current.id)
+        ours = found is not None and found.version == current.version
+        if ours and self._collections.count(_of_version(current)) == current.chunks:
+            return
+        if found is not None:
+            self._collections.write_record(replace(found, digest=""))
+        else:
+            # Without a record nobody would ever remove them.
+            self._collections.remove_chunks(current.id)
+        raise StoreError(
+            f"Another process wrote {current.id} at the same time; the next sync completes it."
+        )
 
     def _next_version(self, old: Record) -> int:
         """Microseconds, used once; Weaviate takes numbers up to 2**53."""
@@ -218,6 +243,11 @@ def _readable_by(reader: Audience, sources: frozenset[str]) -> FilterReturn:
     if not sources:
         return admitted
     return admitted & Filter.by_property("source").contains_any(sorted(sources))
+
+
+def _of_version(record: Record) -> FilterReturn:
+    document = Filter.by_property("document_id").equal(record.id)
+    return document & Filter.by_property("version").equal(record.version)
 
 
 def _containing(term: str) -> FilterReturn:
