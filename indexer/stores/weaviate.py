@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from weaviate.classes.query import Filter
 from weaviate.collections.classes.filters import FilterReturn
@@ -18,14 +18,38 @@ from indexer.errors import StoreError
 from indexer.settings import StoreTable
 from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest, Vectors
 from indexer.stores.checks import check_document, check_request
-from indexer.stores.fusion import fuse
 from indexer.stores.stems import question_terms, whole_term
 from indexer.stores.weaviate_alias import WeaviateAlias
 from indexer.stores.weaviate_collections import WeaviateCollections
+from indexer.stores.weaviate_passages import passages
 from indexer.stores.weaviate_schema import Hit, Record, Revision, chunk_properties, chunk_row
 from indexer.stores.weaviate_server import RefusedByServer, WeaviateServer
 
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
 _MOST_SECONDS = 10.0
+
+
+def _following(
+    method: Callable[Concatenate[WeaviateStore, Given], Answer],
+) -> Callable[Concatenate[WeaviateStore, Given], Answer]:
+    """Asked again of the index that was published meanwhile, if this one is gone.
+
+    Each method is one that may run twice. Raises StoreOutdated where another identity built that.
+    """
+
+    @wraps(method)
+    def followed(self: WeaviateStore, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        used = self._collections
+        try:
+            return method(self, *args, **kwargs)
+        except RefusedByServer:
+            if not self._moved_from(used):
+                raise
+        return method(self, *args, **kwargs)
+
+    return followed
 
 
 class WeaviateStore:
@@ -71,35 +95,38 @@ class WeaviateStore:
         self._server = WeaviateServer(table, seconds)
         try:
             self._alias = WeaviateAlias(self._server, table, f"{identity} {dimension}")
-            self._alias.make() if rebuild else self._alias.open()
+            self._alias.begin() if rebuild else self._alias.open()
         except BaseException:
             self._server.close()
             raise
         self._collections = WeaviateCollections(self._server, self._alias.names)
         self._writing = threading.Lock()
+        self._moving = threading.Lock()
         self._known: dict[str, tuple[int, float]] = {}
         self._newest = 0
 
+    @_following
     def documents(self, source: str | None = None) -> Mapping[str, IndexedDocument]:
-        with self._explained():
-            records = list(self._collections.all_records())
+        records = list(self._collections.all_records())
         listed = (record.listed() for record in sorted(records, key=lambda one: one.id))
         return {one.id: one for one in listed if source in (None, one.source)}
 
+    @_following
     def check(self) -> None:
-        with self._explained():
-            self._collections.look()
+        self._collections.look()
 
+    @_following
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         check_document(document, chunks, vectors, self._dimension)
         parts = [chunk_properties(chunk, document.title) for chunk in chunks]
-        with self._explained(), self._writing:
+        with self._writing:
             known = self._collections.records([document.id]).get(document.id)
             record = Record.of(document, len(chunks))
             self._replace(known or record, record, list(zip(parts, vectors, strict=True)))
 
+    @_following
     def set_audience(self, document_id: str, audience: Audience) -> None:
-        with self._explained(), self._writing:
+        with self._writing:
             known = self._collections.records([document_id]).get(document_id)
             if known is None:
                 return
@@ -109,31 +136,31 @@ class WeaviateStore:
             new = replace(known, audience=audience, digest=digest, chunks=len(parts))
             self._replace(known, new, parts)
 
+    @_following
     def delete(self, document_id: str) -> None:
-        with self._explained(), self._writing:
+        with self._writing:
             known = self._collections.records([document_id]).get(document_id)
             if known is not None:
                 self._collections.write_record(replace(known, version=0, digest="", chunks=0))
                 self._collections.remove_chunks(document_id)
                 self._collections.remove_record(document_id)
 
+    @_following
     def search(self, request: SearchRequest) -> list[Passage]:
         check_request(request, self._dimension)
-        with self._explained():
-            return self._found(request)
+        return self._found(request)
 
+    @_following
     def frequencies(
         self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
     ) -> Frequencies:
         readable = _readable_by(audience, sources)
         terms = {word: whole_term(word) for word in words}
-        with self._explained():
-            count = self._collections.count
-            containing = {
-                word: count(readable & _containing(term)) if term else 0
-                for word, term in terms.items()
-            }
-            return Frequencies(count(readable), containing)
+        count = self._collections.count
+        containing = {
+            word: count(readable & _containing(term)) if term else 0 for word, term in terms.items()
+        }
+        return Frequencies(count(readable), containing)
 
     def publish(self) -> None:
         """Make this the index that is searched, at once: the last step of a rebuild."""
@@ -199,7 +226,7 @@ class WeaviateStore:
             whole = all(self._current_since(one) <= began for one in revisions)
             self._learn(records.values())
             if stale == left_out and whole:
-                return _passages(request, dense, lexical, records)
+                return passages(request, dense, lexical, records)
             left_out = stale
         raise StoreError("The index changes faster than it can be read; ask again in a moment.")
 
@@ -228,14 +255,12 @@ class WeaviateStore:
             if self._known.get(record.id, (0, 0.0))[0] != record.version:
                 self._known[record.id] = (record.version, now)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """An index that was rebuilt meanwhile is gone: say so instead of what the server says."""
-        try:
-            yield
-        except RefusedByServer:
-            self._alias.check_published()
-            raise
+    def _moved_from(self, used: WeaviateCollections) -> bool:
+        """Whether there are other collections than these to ask. Raises StoreOutdated."""
+        with self._moving:
+            if self._collections is used and self._alias.moved():
+                self._collections = WeaviateCollections(self._server, self._alias.names)
+            return self._collections is not used
 
 
 def _readable_by(reader: Audience, sources: frozenset[str]) -> FilterReturn:
@@ -258,37 +283,3 @@ def _containing(term: str) -> FilterReturn:
 def _may_be_read(revision: Revision, records: Mapping[str, Record], reader: Audience) -> bool:
     record = records.get(revision[0])
     return record is not None and record.version == revision[1] and record.audience.admits(reader)
-
-
-def _passages(
-    request: SearchRequest,
-    dense: Sequence[Hit],
-    lexical: Sequence[Hit],
-    records: Mapping[str, Record],
-) -> list[Passage]:
-    scores = fuse(
-        {hit.key: hit.similarity for hit in dense},
-        {hit.key: hit.score for hit in lexical},
-        request.dense_weight,
-    )
-    top = max((hit.score for hit in lexical), default=0.0) or 1.0
-    hits = {hit.key: hit for hit in (*dense, *lexical)}
-    passages = [
-        _passage(hit, records[hit.chunk.document_id], scores[hit.key], hit.score / top)
-        for hit in hits.values()
-    ]
-    passages.sort(key=lambda one: (-one.score, one.chunk.document_id, one.chunk.position))
-    return passages[: request.limit]
-
-
-def _passage(hit: Hit, record: Record, score: float, lexical: float) -> Passage:
-    return Passage(
-        chunk=hit.chunk,
-        title=record.title,
-        audience=record.audience,
-        score=score,
-        similarity=hit.similarity,
-        lexical=lexical,
-        url=record.url,
-        modified=record.modified_at(),
-    )
