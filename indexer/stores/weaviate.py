@@ -71,6 +71,10 @@ class WeaviateStore:
     notices, before or after its digest, takes the digest away and raises StoreError: the document
     may be missing until the next sync, but that one writes it again.
 
+    In a cluster searches need a majority of the copies, and so does what takes away from readers.
+    Only with all copies reachable is text written, a digest or the removal of a record: a node
+    that missed a change is outvoted when it comes back, and the next sync reaches it.
+
     Not guaranteed: ``frequencies`` counts both versions of what is just being written. With the
     server's ASYNC_INDEXING the dense leg misses new chunks for a while.
 
@@ -113,6 +117,7 @@ class WeaviateStore:
 
     @_following
     def check(self) -> None:
+        self._collections.nodes.check_most()
         self._collections.look()
 
     @_following
@@ -120,6 +125,7 @@ class WeaviateStore:
         check_document(document, chunks, vectors, self._dimension)
         parts = [chunk_properties(chunk, document.title) for chunk in chunks]
         with self._writing:
+            self._collections.nodes.check_all()
             known = self._collections.records([document.id]).get(document.id)
             record = Record.of(document, len(chunks))
             self._replace(known or record, record, list(zip(parts, vectors, strict=True)))
@@ -127,6 +133,7 @@ class WeaviateStore:
     @_following
     def set_audience(self, document_id: str, audience: Audience) -> None:
         with self._writing:
+            self._collections.nodes.check_most()
             known = self._collections.records([document_id]).get(document_id)
             if known is None:
                 return
@@ -139,11 +146,14 @@ class WeaviateStore:
     @_following
     def delete(self, document_id: str) -> None:
         with self._writing:
+            self._collections.nodes.check_most()
             known = self._collections.records([document_id]).get(document_id)
             if known is not None:
                 self._collections.write_record(replace(known, version=0, digest="", chunks=0))
                 self._collections.remove_chunks(document_id)
-                self._collections.remove_record(document_id)
+                # A node that still has the record would give it back to the others.
+                if self._collections.nodes.all_there():
+                    self._collections.remove_record(document_id)
 
     @_following
     def search(self, request: SearchRequest) -> list[Passage]:
@@ -181,8 +191,9 @@ class WeaviateStore:
         self._collections.remove_chunks(current.id, before=current.version)
         # Before, for what others did; after, for what they did between looking and writing.
         self._check_alone(current)
-        self._collections.write_record(current)
-        self._check_alone(current)
+        if self._collections.nodes.all_there():
+            self._collections.write_record(current)
+            self._check_alone(current)
 
     def _check_alone(self, current: Record) -> None:
         """Raises StoreError unless this version is the current one and whole.
@@ -211,6 +222,7 @@ class WeaviateStore:
 
     def _found(self, request: SearchRequest) -> list[Passage]:
         """Search until what was left out is exactly what must not be read."""
+        self._collections.nodes.check_most()
         left_out: frozenset[Revision] = frozenset()
         met: set[Revision] = set()
         deadline = time.monotonic() + _MOST_SECONDS
@@ -219,7 +231,7 @@ class WeaviateStore:
             dense, lexical = self._legs(request, left_out)
             revisions = {hit.revision for hit in (*dense, *lexical)}
             met |= revisions
-            records = self._collections.records({document_id for document_id, _ in met})
+            records = self._collections.agreed_records({document_id for document_id, _ in met})
             stale = frozenset(
                 one for one in met if not _may_be_read(one, records, request.audience)
             )

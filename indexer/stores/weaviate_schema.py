@@ -71,6 +71,7 @@ class Record:
 
     ``version`` is that of the chunks that may be read, 0 for none. An empty ``digest`` says that
     something is unfinished: no source has that digest, so the next sync writes the document again.
+    One that the nodes of a cluster do not agree on is read as unfinished.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Record:
     audience: Audience
     chunks: int
     version: int = 0
+    agreed: bool = True
 
     @classmethod
     def of(cls, document: Document, chunks: int) -> Record:
@@ -98,9 +100,12 @@ class Record:
         )
 
     @classmethod
-    def read(cls, properties: Mapping[str, Any]) -> Record:
+    def read(cls, properties: Mapping[str, Any], *, agreed: bool) -> Record:
         texts = {name: str(properties.get(name) or "") for name in _RECORD_TEXTS}
+        if not agreed:
+            texts["digest"] = ""
         return cls(
+            agreed=agreed,
             id=str(properties["document_id"]),
             audience=Audience.parse(properties["audience"]),
             chunks=int(properties["chunks"]),
