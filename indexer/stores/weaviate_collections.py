@@ -11,9 +11,11 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Filter, MetadataQuery
 from weaviate.collections import Collection
 from weaviate.collections.classes.filters import FilterReturn
+from weaviate.collections.classes.internal import Object
 
 from indexer.errors import StoreError
 from indexer.stores.base import Vectors
+from indexer.stores.weaviate_nodes import WeaviateNodes
 from indexer.stores.weaviate_schema import (
     CHUNK_PROPERTIES,
     VECTOR,
@@ -32,14 +34,18 @@ Objects = Collection[dict[str, Any], None]
 Item = TypeVar("Item")
 
 _AT_ONCE = 200
+_AGREED = MetadataQuery(is_consistent=True)
 _MOST_DETAIL = 300
 
 
 class WeaviateCollections:
     """Records and chunks of one index.
 
-    What is written is on every node that holds it before the call returns; so reading at one node
-    is enough, and a node that is away stops writers, not readers.
+    What is written is on every node that the server knows to be alive before the call returns. One
+    that was away comes back with what it had, deleted and narrowed documents among it. Chunks are
+    read as one node holds them all the same, since only their record can make them current. A
+    record counts as ``agreed`` when a majority has the same: a search by QUORUM compares, but
+    answers with the object of the node that was asked, however old that is.
     """
 
     def __init__(self, server: WeaviateServer, names: Names) -> None:
@@ -48,27 +54,33 @@ class WeaviateCollections:
         chunks: Objects = server.client.collections.use(names.chunks)
         self._documents = documents.with_consistency_level(ConsistencyLevel.ALL)
         self._chunks = chunks.with_consistency_level(ConsistencyLevel.ALL)
-        self._read_documents = documents.with_consistency_level(ConsistencyLevel.ONE)
+        config = self._call(documents.config.get)
+        self.nodes = WeaviateNodes(server, names, config.replication_config.factor)
+        enough = ConsistencyLevel.QUORUM if self.nodes.replicated else ConsistencyLevel.ONE
+        self._read_documents = documents.with_consistency_level(enough)
         self._read_chunks = chunks.with_consistency_level(ConsistencyLevel.ONE)
 
     def records(self, document_ids: Iterable[str]) -> dict[str, Record]:
-        """Of these documents, those that there are."""
+        """Of these documents, those that there are, agreed or not."""
         found: dict[str, Record] = {}
         fetch = self._read_documents.query.fetch_objects_by_ids
         for part in _parts([document_uuid(one) for one in document_ids]):
-            page = self._call(partial(fetch, part, limit=len(part)))
-            records = [Record.read(each.properties) for each in page.objects]
-            found |= {record.id: record for record in records}
+            page = self._call(partial(fetch, part, limit=len(part), return_metadata=_AGREED))
+            found |= {record.id: record for record in self._read(page.objects)}
         return found
+
+    def agreed_records(self, document_ids: Iterable[str]) -> dict[str, Record]:
+        """Of these documents, those that a majority of the nodes knows as the same."""
+        return {name: one for name, one in self.records(document_ids).items() if one.agreed}
 
     def all_records(self) -> Iterator[Record]:
         fetch = self._read_documents.query.fetch_objects
         last = UUID(int=0)
         while True:
-            page = self._call(partial(fetch, limit=_AT_ONCE, after=last))
+            page = self._call(partial(fetch, limit=_AT_ONCE, after=last, return_metadata=_AGREED))
             if not page.objects:
                 return
-            yield from (Record.read(each.properties) for each in page.objects)
+            yield from self._read(page.objects)
             last = page.objects[-1].uuid
 
     def look(self) -> None:
@@ -151,6 +163,12 @@ class WeaviateCollections:
             lambda: self._read_chunks.aggregate.over_all(filters=condition, total_count=True)
         )
         return counted.total_count or 0
+
+    def _read(self, objects: Iterable[Object[dict[str, Any], None]]) -> Iterator[Record]:
+        for one in objects:
+            # The server compares nothing where there is one copy, and then calls nothing agreed.
+            agreed = not self.nodes.replicated or one.metadata.is_consistent is True
+            yield Record.read(one.properties, agreed=agreed)
 
     def _insert(self, collection: Objects, rows: Sequence[Row]) -> None:
         result = self._call(lambda: collection.data.insert_many(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ SCHEMA_VERSION = 2
 VECTOR = "default"
 WORDS = ("context_words^2", "text_words")
 CHUNK_PROPERTIES = ["document_id", "version", "position", "headers", "text"]
+_DOCUMENTS = re.compile(r"[^_]+_[0-9a-f]{12}(_(?P<generation>[0-9]+))?")
 _NAMESPACE = uuid.UUID("4c6f7265-626f-5474-8000-000000000000")
 
 Row = DataObject[dict[str, Any], None]
@@ -39,15 +41,28 @@ Revision = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The collections of one identity; the settings' name is an alias of the published one."""
+    """The collections of one index; the settings' name is an alias of the published one.
+
+    ``generation`` is when a rebuild began, in microseconds; 0 for what was never rebuilt.
+    """
 
     documents: str
-    chunks: str
+    generation: int = 0
 
     @classmethod
-    def of(cls, alias: str, identity: str) -> Names:
+    def of(cls, alias: str, identity: str, generation: int = 0) -> Names:
         documents = f"{alias}_{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
-        return cls(documents, f"{documents}_chunks")
+        return cls(f"{documents}_{generation}" if generation else documents, generation)
+
+    @classmethod
+    def named(cls, documents: str) -> Names | None:
+        """Those of a collection of documents, None if it is none of ours."""
+        found = _DOCUMENTS.fullmatch(documents)
+        return cls(documents, int(found["generation"] or 0)) if found else None
+
+    @property
+    def chunks(self) -> str:
+        return f"{self.documents}_chunks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,7 @@ class Record:
 
     ``version`` is that of the chunks that may be read, 0 for none. An empty ``digest`` says that
     something is unfinished: no source has that digest, so the next sync writes the document again.
+    One that the nodes of a cluster do not agree on is read as unfinished.
     """
 
     id: str
@@ -67,6 +83,7 @@ class Record:
     audience: Audience
     chunks: int
     version: int = 0
+    agreed: bool = True
 
     @classmethod
     def of(cls, document: Document, chunks: int) -> Record:
@@ -83,9 +100,12 @@ class Record:
         )
 
     @classmethod
-    def read(cls, properties: Mapping[str, Any]) -> Record:
+    def read(cls, properties: Mapping[str, Any], *, agreed: bool) -> Record:
         texts = {name: str(properties.get(name) or "") for name in _RECORD_TEXTS}
+        if not agreed:
+            texts["digest"] = ""
         return cls(
+            agreed=agreed,
             id=str(properties["document_id"]),
             audience=Audience.parse(properties["audience"]),
             chunks=int(properties["chunks"]),

@@ -70,10 +70,14 @@ class StoredObject:
 
 @dataclass
 class StoredCollection:
-    """``schema`` is the JSON that made the collection, completed with the server's defaults."""
+    """``schema`` is the JSON that made the collection, completed with the server's defaults.
+
+    ``stale`` are objects as the node that answers has them, where it missed later changes.
+    """
 
     schema: dict[str, Any]
     objects: dict[str, StoredObject] = field(default_factory=dict)
+    stale: dict[str, StoredObject] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.schema = _completed(self.schema, _DEFAULTS)
@@ -90,6 +94,28 @@ class StoredCollection:
     def name(self) -> str:
         return str(self.schema["class"])
 
+    @property
+    def factor(self) -> int:
+        return int(self.schema["replicationConfig"]["factor"])
+
+    @property
+    def seen(self) -> dict[str, StoredObject]:
+        """What the node that answers has."""
+        return self.objects | self.stale
+
+    def agrees(self, uuid: str, level: str) -> bool:
+        """Whether the nodes that are compared have the same; what is behind is repaired then.
+
+        As in Weaviate, nothing is compared, nor called consistent, where there is one copy.
+        """
+        compared = level != "ONE"
+        behind = compared and self.stale.pop(uuid, None) is not None
+        return self.factor > 1 and not behind
+
+    def remove(self, uuid: str) -> None:
+        self.objects.pop(uuid, None)
+        self.stale.pop(uuid, None)
+
     def property(self, name: str) -> dict[str, Any]:
         for one in self.schema["properties"]:
             if one["name"] == name:
@@ -104,11 +130,12 @@ class StoredCollection:
             others = (one.vectors[name] for one in self.objects.values() if name in one.vectors)
             if next(others, vector).shape != vector.shape:
                 raise Refusal("new node has a vector with length that differs from the others")
+        self.remove(new.uuid)
         self.objects[new.uuid] = new
 
     def matching(self, condition: base_pb2.Filters | None) -> list[StoredObject]:
         """By uuid, the order of a cursor."""
-        ordered = sorted(self.objects.values(), key=lambda one: one.uuid)
+        ordered = sorted(self.seen.values(), key=lambda one: one.uuid)
         if condition is None:
             return ordered
         return [one for one in ordered if self._fulfils(one, condition)]

@@ -90,7 +90,7 @@ class WeaviateServicer(weaviate_pb2_grpc.WeaviateServicer):
         collection = self._standin.collection(request.collection)
         found = collection.matching(request.filters)[: self._standin.deletions_at_once]
         for one in found:
-            del collection.objects[one.uuid]
+            collection.remove(one.uuid)
         return batch_delete_pb2.BatchDeleteReply(matches=len(found), successful=len(found))
 
     def _count(self, request: aggregate_pb2.AggregateRequest) -> aggregate_pb2.AggregateReply:
@@ -114,11 +114,16 @@ class WeaviateServicer(weaviate_pb2_grpc.WeaviateServicer):
         else:
             uuids = [one.uuid for one in among if one.uuid > request.after]
         reply = search_get_pb2.SearchReply()
+        level = base_pb2.ConsistencyLevel.Name(request.consistency_level)
         for one in uuids[: request.limit or _LIMIT]:
             result = reply.results.add()
-            stored = collection.objects[one]
+            stored = collection.seen[one]
             _fill_metadata(result.metadata, request.metadata, stored, scores.get(one, 0.0))
             _fill_properties(result.properties, request, collection, stored)
+            agrees = collection.agrees(one, level.removeprefix("CONSISTENCY_LEVEL_"))
+            if request.metadata.is_consistent:
+                result.metadata.is_consistent = agrees
+                result.metadata.is_consistent_present = True
         return reply
 
 

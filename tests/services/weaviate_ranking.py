@@ -61,7 +61,7 @@ class _Index:
             one.uuid: {
                 name: Counter(collection.words(name, one.properties.get(name))) for name in weights
             }
-            for one in collection.objects.values()
+            for one in collection.seen.values()
         }
         averages = {
             name: sum(each[name].total() for each in counts.values()) / max(len(counts), 1) or 1.0

@@ -1,4 +1,4 @@
-"""The HTTP side of the stand-in for Weaviate: readiness, version, schema and aliases."""
+"""The HTTP side of the stand-in for Weaviate: readiness, version, nodes, schema and aliases."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ def _route(standin: WeaviateStandIn, method: str, path: str, body: dict[str, Any
             return 200, {"hostname": "http://[::]:8080", "version": VERSION, "modules": {}}
         case ["GET", ".well-known", "ready"]:
             return 200, None
+        case ["GET", "nodes", name] if name in standin.collections:
+            return 200, {"nodes": _nodes(standin, standin.collections[name])}
+        case ["GET", "nodes", name]:
+            return _error(404, f'class "{name}" not found')
         case ["GET", "schema"]:
             return 200, {"classes": [one.schema for one in standin.collections.values()]}
         case ["POST", "schema"]:
@@ -81,11 +85,35 @@ def _route(standin: WeaviateStandIn, method: str, path: str, body: dict[str, Any
     return _error(501, f"the stand-in does not know {method} {path}")
 
 
+def _nodes(standin: WeaviateStandIn, collection: StoredCollection) -> list[dict[str, Any]]:
+    """As ``output=verbose`` has it: one shard a collection, a copy on each node there is."""
+    shard = {
+        "class": collection.name,
+        "name": "the-only-shard",
+        "objectCount": len(collection.objects),
+        "vectorIndexingStatus": "READY",
+        "vectorQueueLength": 0,
+        "compressed": False,
+        "loaded": True,
+        "numberOfReplicas": collection.factor,
+        "replicationFactor": collection.factor,
+    }
+    stats = {"objectCount": len(collection.objects), "shardCount": 1}
+    answered = {"version": VERSION, "gitHash": "standin", "batchStats": {"ratePerSecond": 0}}
+    return [
+        {"name": name, "status": status}
+        # Of a node that did not answer there is nothing else to tell.
+        | ({**answered, "shards": [shard], "stats": stats} if status.endswith("HEALTHY") else {})
+        for name, status in sorted(standin.nodes.items())
+    ]
+
+
 def _create(standin: WeaviateStandIn, schema: dict[str, Any]) -> Answer:
     if schema["class"] in standin.collections:
         return _error(422, f"class name {schema['class']} already exists")
-    if schema.get("replicationConfig", {}).get("factor", 1) > 1:
-        return _error(422, "not enough storage replicas: found 1 want 2")
+    wanted, found = schema.get("replicationConfig", {}).get("factor", 1), len(standin.nodes)
+    if wanted > found:
+        return _error(422, f"not enough storage replicas: found {found} want {wanted}")
     collection = StoredCollection(schema)
     standin.collections[collection.name] = collection
     return 200, collection.schema

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from typing import Self, TypeAlias
 
@@ -37,13 +38,15 @@ class WeaviateStandIn:
 
     ``fault`` is asked before every call, by its name (``Search``, ``GET /schema``), and may wait;
     ``lost`` after a gRPC call was carried out, whose answer then fails; ``refusal`` before every
-    object, for the error of a batch that succeeds in part.
+    object, for the error of a batch that succeeds in part. ``nodes`` have a status each; all hold
+    the same but for what ``missed_by_one`` lets the one that answers miss.
     """
 
     def __init__(self, api_key: str = "") -> None:
         self.api_key = api_key
         self.collections: dict[str, StoredCollection] = {}
         self.aliases: dict[str, str] = {}
+        self.nodes = {"node1": "HEALTHY"}
         self.calls: list[str] = []
         self.lock = threading.RLock()
         self.deletions_at_once = 10_000
@@ -87,6 +90,16 @@ class WeaviateStandIn:
         if found is None:
             raise Refusal(f"could not find class {name} in schema")
         return found
+
+    @contextmanager
+    def missed_by_one(self) -> Iterator[None]:
+        """The node that answers from now on was away: what it had then, it has still."""
+        before = {name: dict(one.objects) for name, one in self.collections.items()}
+        yield
+        for name, had in before.items():
+            now = self.collections[name].objects
+            changed = {uuid: one for uuid, one in had.items() if now.get(uuid) is not one}
+            self.collections[name].stale = changed
 
     def check_object(self, new: StoredObject) -> None:
         reason = self.refusal(new)

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from indexer.errors import StoreError, StoreOutdated
+from indexer.errors import StoreError
 from indexer.settings import StoreTable
 from indexer.stores.weaviate import WeaviateStore
 from tests.contracts.conftest import DIMENSION
@@ -130,6 +130,12 @@ class TestBusy:
             opened(table, seconds=0.3)
 
 
+class TestCopies:
+    def test_more_copies_than_nodes_is_said_in_the_servers_words(self, table: StoreTable) -> None:
+        with pytest.raises(StoreError, match="not enough storage replicas"):
+            opened(table.model_copy(update={"replication_factor": 3}))
+
+
 class TestHalfDone:
     def test_a_batch_refused_in_part_is_an_error_and_the_old_version_stays(
         self, standin: WeaviateStandIn, store: WeaviateStore, caplog: pytest.LogCaptureFixture
@@ -218,61 +224,6 @@ class TestAudience:
         for stored in chunks.objects.values():
             stored.properties["audience"] = ["public"]
         assert search(store, "secret") == []
-
-
-class TestRebuild:
-    def test_an_index_of_another_identity_says_which(self, table: StoreTable) -> None:
-        opened(table).close()
-        with pytest.raises(StoreOutdated, match=r"built by test-embedder 8 .* not by other 8"):
-            opened(table, "other")
-
-    def test_a_rebuilt_index_is_seen_when_it_is_published(
-        self, standin: WeaviateStandIn, table: StoreTable
-    ) -> None:
-        with closing(opened(table)) as old, closing(opened(table, "new", rebuild=True)) as new:
-            put(old, "one", "old")
-            put(new, "one", "new")
-            assert found_texts(old) == ["old"]
-            new.publish()
-            assert found_texts(new) == ["new"]
-            for use in (search, WeaviateStore.documents, lambda store: put(store, "two", "x")):
-                with pytest.raises(StoreOutdated, match="rebuilt by another embedder"):
-                    use(old)
-        with closing(opened(table, "new")) as again:
-            assert found_texts(again) == ["new"]
-        assert len(standin.collections) == 2
-
-    def test_a_rebuild_that_was_interrupted_goes_on(self, table: StoreTable) -> None:
-        opened(table).close()
-        for name in ("one", "two"):
-            with closing(opened(table, "new", rebuild=True)) as new:
-                put(new, name, name)
-        with closing(opened(table, "new", rebuild=True)) as new:
-            assert sorted(new.documents()) == ["docs:one", "docs:two"]
-
-    def test_indexes_under_other_names_are_left_alone(self, table: StoreTable) -> None:
-        neighbour = table.model_copy(update={"collection": "LorebotToo"})
-        with closing(opened(neighbour)) as other:
-            put(other, "one", "theirs")
-            with closing(opened(table)) as store:
-                store.publish()
-                assert search(store) == []
-            assert found_texts(other) == ["theirs"]
-
-    def test_several_may_open_a_new_index_at_once(
-        self, standin: WeaviateStandIn, table: StoreTable
-    ) -> None:
-        with ThreadPoolExecutor(6) as threads:
-            stores = list(threads.map(lambda _: opened(table), range(6)))
-        put(stores[0], "one", "apple")
-        assert all(found_texts(store) == ["apple"] for store in stores)
-        for store in stores:
-            store.close()
-        assert len(standin.collections) == 2
-
-    def test_more_copies_than_nodes_is_said_in_the_servers_words(self, table: StoreTable) -> None:
-        with pytest.raises(StoreError, match="not enough storage replicas"):
-            opened(table.model_copy(update={"replication_factor": 3}))
 
 
 def test_a_document_that_is_known_costs_one_look(
