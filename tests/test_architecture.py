@@ -19,7 +19,7 @@ HOMES = {
     "slack_sdk": ("bot/slack/", "bot/doctor/slack.py", "indexer/sources/slack_client.py"),
     "sqlalchemy": ("bot/records/",),
     "alembic": ("bot/records/",),
-    "dbos": ("bot/jobs.py",),
+    "dbos": ("bot/jobs.py", "bot/job_states.py", "bot/schedules.py"),
     "aiohttp": ("bot/workspace/",),
     "httpx": ("bot/serving/", "indexer/stores/weaviate_server.py"),
     "llama_cpp": ("bot/serving/", "indexer/pooling.py", "adapters/"),
