@@ -9,7 +9,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, Self
@@ -146,25 +146,22 @@ class Writing:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Writing]:
-    """An archive that is at ``path`` once the block has ended without an error, and whole.
+def writing(path: Path, staging: Path) -> Iterator[Writing]:
+    """An archive that is at ``path`` once the block has ended without an error, and whole; until
+    then it is in ``staging``, a folder of the same file system.
 
     Raises BackupError where there is something already, or it cannot be written.
     """
     if path.exists():
         raise BackupError(f"{path} exists: name another file, or a folder.")
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = staging / "archive"
     with written_or_explained(path):
-        try:
-            with _private(unfinished) as file:
-                with ZipFile(file, "w", ZIP_DEFLATED) as zipped:
-                    yield Writing(zipped)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.rename(path)
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
+        with _private(unfinished) as file:
+            with ZipFile(file, "w", ZIP_DEFLATED) as zipped:
+                yield Writing(zipped)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
 
 
 @contextmanager
