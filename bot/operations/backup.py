@@ -24,9 +24,11 @@ from bot.operations.archive import (
 )
 from bot.operations.in_use import in_use
 from bot.operations.staging import staging_in
+from bot.records.database import engine_at
 from bot.records.forgotten import forgotten_in
 from bot.records.postgres_dump import dump
 from bot.records.snapshot import copy_sqlite, kept_models, schema_revision
+from bot.records.unfinished import check_finished
 from bot.settings import Settings
 
 _SMALL = ("adapters/**/manifest.json", "adapters/decisions.jsonl", "models/*.lineage.json")
@@ -86,6 +88,8 @@ def is_on_server(settings: Settings) -> bool:
 
 def _copy_databases(settings: Settings, staging: Path) -> str:
     """The address of what was copied, or of the server that it was copied from."""
+    with engine_at(settings.records_url) as engine:
+        check_finished(engine)
     if is_on_server(settings):
         dump(settings.records_url, staging / RECORDS_DUMP)
         return settings.records_url

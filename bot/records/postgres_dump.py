@@ -17,6 +17,7 @@ from bot.records import (  # noqa: F401 - their tables belong to the metadata
 )
 from bot.records.database import open_engine
 from bot.records.tables import Base
+from bot.records.unfinished import TABLE as _MARK
 from bot.settings import environment_of_others
 
 _JOBS = "dbos"
@@ -25,8 +26,14 @@ _WAIT = {"PGCONNECT_TIMEOUT": "20"}
 
 
 def dump(url: str, to: Path) -> None:
-    """Records and jobs as they are at one moment, while they are in use. Raises RecordsError."""
-    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+    """Records and jobs as they are at one moment, while they are in use. Raises RecordsError.
+
+    The mark of a restore is not among them: it tells of this database, not of what is in it.
+    """
+    _run(
+        "pg_dump", url, "--format=custom", "--no-owner", "--no-privileges",
+        f"--exclude-table={_MARK}", f"--file={to}",
+    )  # fmt: skip
 
 
 def restore(url: str, file: Path) -> None:
@@ -34,7 +41,7 @@ def restore(url: str, file: Path) -> None:
 
     Raises RecordsError; then the database is as it was, or empty where it says so.
     """
-    _clear(url)
+    clear(url)
     _run(
         "pg_restore", url, "--single-transaction", "--exit-on-error", "--no-owner",
         "--no-privileges", str(file),
@@ -62,7 +69,7 @@ def check_alone(url: str) -> None:
             f"{others} other connections use the database: stop every bot and worker first; "
             "nothing was changed."
         )
-    if foreign := sorted(tables - set(Base.metadata.tables) - {_VERSION}):
+    if foreign := sorted(tables - set(Base.metadata.tables) - {_VERSION, _MARK}):
         raise RecordsError(
             f"The database also holds tables of something else ({', '.join(foreign)}): restore "
             "into one of Lorebot's own; nothing was changed."
@@ -79,8 +86,11 @@ def has_records(url: str) -> bool:
         engine.dispose()
 
 
-def _clear(url: str) -> None:
-    """Whatever revision the tables are of: by name, so that none of a newer one is left."""
+def clear(url: str) -> None:
+    """Whatever revision the tables are of: by name, so that none of a newer one is left.
+
+    The mark of a restore stays. Raises RecordsError; then nothing was changed.
+    """
     engine = open_engine(url)
     try:
         with engine.begin() as connection:

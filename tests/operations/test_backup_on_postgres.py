@@ -94,7 +94,7 @@ def test_what_was_there_is_back_where_the_restore_fails(
 ) -> None:
     """The schema of the restored records cannot be brought up to date."""
 
-    def fails(_url: str) -> Database:
+    def fails(_url: str, *, restoring: bool) -> Database:
         raise RecordsError("The migration failed.")
 
     monkeypatch.setattr("bot.operations.restore.Database", fails)
