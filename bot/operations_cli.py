@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +30,8 @@ def backup(
     ] = False,
 ) -> None:
     """Write all that cannot be rebuilt into one file, also while the bot answers."""
-    path, manifest = back_up(bot_settings.load(), target, models=models)
+    with _cleaning_up_on_sigterm():
+        path, manifest = back_up(bot_settings.load(), target, models=models)
     typer.echo(f"{path} ({decimal(path.stat().st_size)}): {len(manifest.parts)} parts.")
 
 
@@ -44,7 +47,9 @@ def restore(
     ] = None,
 ) -> None:
     """Put a backup in place, after all of it has been checked; no bot may be running."""
-    for line in _said(restore_backup(bot_settings.load(), file, force=force, forgotten=forgotten)):
+    with _cleaning_up_on_sigterm():
+        restored = restore_backup(bot_settings.load(), file, force=force, forgotten=forgotten)
+    for line in _said(restored):
         typer.echo(line)
 
 
@@ -60,6 +65,21 @@ def retention(
         kept = Retention(database, settings.retention)
         said = f"Would go: {kept.expired()}." if dry_run else f"Deleted: {kept.delete()}."
     typer.echo(said)
+
+
+@contextmanager
+def _cleaning_up_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, once: its clean-up is not ended by another."""
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _said(restored: Restored) -> list[str]:

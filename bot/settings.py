@@ -180,6 +180,11 @@ def load(**given: object) -> Settings:
         raise BotSettingsError(str(error)) from error
 
 
+def environment_of_others() -> dict[str, str]:
+    """What programs of others are started with: all but our own variables, which hold secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LOREBOT_")}
+
+
 def _refuse_unknown_variables() -> None:
     """A misspelt variable would silently do nothing."""
     known = set[str]()

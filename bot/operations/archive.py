@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
+import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, Self
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from bot.errors import BackupError
 from bot.records.forgotten import Forgotten
@@ -23,6 +25,12 @@ _MANIFEST = "manifest.json"
 _FOLDERS = ("adapters", "models")
 _BLOCK = 1 << 20
 _MOST_MANIFEST = 64 << 20
+_DAMAGE = (
+    BadZipFile, KeyError, EOFError, ValueError, OverflowError, struct.error, zlib.error,
+    lzma.LZMAError, OSError, RuntimeError,
+)  # fmt: skip
+"""What reading a zip raises that was changed or cut: RuntimeError where an entry is said to be
+encrypted or compressed in an unknown way, OSError from bz2 and from a seek out of the file."""
 
 
 class _Value(BaseModel):
@@ -82,25 +90,28 @@ class Archive:
     def extract(self, part: Part, to: Path) -> None:
         """Write a part to a new file. Raises BackupError where it is not what was backed up."""
         to.parent.mkdir(parents=True, exist_ok=True)
-        with self._damage_explained():
-            with self._zipped.open(part.name) as source, _private(to) as target:
-                copied = _copied(source, target, most=part.bytes)
-            if copied != (part.sha256, part.bytes):
-                raise BackupError(f"{self._path} is damaged: {part.name} is not what was kept.")
+        with _private(to) as target:
+            copied = _copied(self._blocks(part.name), target, most=part.bytes)
+        if copied != (part.sha256, part.bytes):
+            raise BackupError(f"{self._path} is damaged: {part.name} is not what was kept.")
 
     def _read_manifest(self) -> Manifest:
-        with self._damage_explained():
-            with self._zipped.open(_MANIFEST) as file:
-                manifest = Manifest.model_validate_json(file.read(_MOST_MANIFEST))
-            if {part.name for part in manifest.parts} | {_MANIFEST} != set(self._zipped.namelist()):
-                raise BackupError(f"{self._path} is damaged: parts are missing, or were added.")
+        with self._damage_explained(), self._zipped.open(_MANIFEST) as file:
+            manifest = Manifest.model_validate_json(file.read(_MOST_MANIFEST))
+        if {part.name for part in manifest.parts} | {_MANIFEST} != set(self._zipped.namelist()):
+            raise BackupError(f"{self._path} is damaged: parts are missing, or were added.")
         return manifest
+
+    def _blocks(self, name: str) -> Iterator[bytes]:
+        """Of reading alone the errors are explained: a disk that is full is no damage."""
+        with self._damage_explained(), self._zipped.open(name) as source:
+            yield from _blocks(source)
 
     @contextmanager
     def _damage_explained(self) -> Iterator[None]:
         try:
             yield
-        except (BadZipFile, zlib.error, KeyError, EOFError, ValidationError) as error:
+        except _DAMAGE as error:
             raise BackupError(
                 f"{self._path} is no backup of this version of Lorebot, or is damaged "
                 f"({type(error).__name__}): take another."
@@ -112,7 +123,7 @@ def opened(path: Path) -> Iterator[Archive]:
     """Raises BackupError."""
     try:
         zipped = ZipFile(path)
-    except (OSError, BadZipFile) as error:
+    except _DAMAGE as error:
         raise BackupError(f"{path} cannot be read as a backup: {error}.") from error
     with zipped:
         yield Archive(path, zipped)
@@ -127,7 +138,7 @@ class Writing:
 
     def add(self, name: str, file: Path) -> None:
         with file.open("rb") as source, self._zipped.open(name, "w", force_zip64=True) as target:
-            digest, size = _copied(source, target)
+            digest, size = _copied(_blocks(source), target)
         self.parts.append(Part(name=name, sha256=digest, bytes=size))
 
     def finish(self, manifest: Manifest) -> None:
@@ -135,25 +146,22 @@ class Writing:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Writing]:
-    """An archive that is at ``path`` once the block has ended without an error, and whole.
+def writing(path: Path, staging: Path) -> Iterator[Writing]:
+    """An archive that is at ``path`` once the block has ended without an error, and whole; until
+    then it is in ``staging``, a folder of the same file system.
 
     Raises BackupError where there is something already, or it cannot be written.
     """
     if path.exists():
         raise BackupError(f"{path} exists: name another file, or a folder.")
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = staging / "archive"
     with written_or_explained(path):
-        try:
-            with _private(unfinished) as file:
-                with ZipFile(file, "w", ZIP_DEFLATED) as zipped:
-                    yield Writing(zipped)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.rename(path)
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
+        with _private(unfinished) as file:
+            with ZipFile(file, "w", ZIP_DEFLATED) as zipped:
+                yield Writing(zipped)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
 
 
 @contextmanager
@@ -187,10 +195,15 @@ def _private(path: Path) -> IO[bytes]:
     return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def _copied(source: IO[bytes], target: IO[bytes], most: int | None = None) -> tuple[str, int]:
+def _blocks(source: IO[bytes]) -> Iterator[bytes]:
+    while block := source.read(_BLOCK):
+        yield block
+
+
+def _copied(blocks: Iterable[bytes], target: IO[bytes], most: int | None = None) -> tuple[str, int]:
     """SHA-256 and size of what was copied, which ends a block behind ``most``."""
     digest, size = hashlib.sha256(), 0
-    while block := source.read(_BLOCK):
+    for block in blocks:
         digest.update(block)
         size += target.write(block)
         if most is not None and size > most:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bot.errors import BackupError
 from bot.operations.archive import (
@@ -24,9 +23,12 @@ from bot.operations.archive import (
     written_or_explained,
 )
 from bot.operations.in_use import in_use
+from bot.operations.staging import staging_in
+from bot.records.database import engine_at
 from bot.records.forgotten import forgotten_in
 from bot.records.postgres_dump import dump
 from bot.records.snapshot import copy_sqlite, kept_models, schema_revision
+from bot.records.unfinished import check_finished
 from bot.settings import Settings
 
 _SMALL = ("adapters/**/manifest.json", "adapters/decisions.jsonl", "models/*.lineage.json")
@@ -49,12 +51,13 @@ def back_up(settings: Settings, target: Path, *, models: bool = False) -> tuple[
     with (
         in_use(folder),
         written_or_explained(target),
-        TemporaryDirectory(prefix=".lorebot-backup-", dir=target.resolve().parent) as staging,
-        writing(target) as archive,
+        staging_in(target.resolve().parent) as staging,
+        writing(target, staging) as archive,
     ):
-        records = _copy_databases(settings, Path(staging))
-        for part in sorted(Path(staging).iterdir()):
-            archive.add(part.name, part)
+        records = _copy_databases(settings, staging)
+        for name in (JOBS, RECORDS_DUMP, RECORDS):
+            if (staging / name).exists():
+                archive.add(name, staging / name)
         for path in _files(folder, models):
             archive.add(path.relative_to(folder).as_posix(), path)
         manifest = Manifest(
@@ -85,6 +88,8 @@ def is_on_server(settings: Settings) -> bool:
 
 def _copy_databases(settings: Settings, staging: Path) -> str:
     """The address of what was copied, or of the server that it was copied from."""
+    with engine_at(settings.records_url) as engine:
+        check_finished(engine)
     if is_on_server(settings):
         dump(settings.records_url, staging / RECORDS_DUMP)
         return settings.records_url

@@ -1,11 +1,14 @@
 """``lorebot restore``: everything of a backup is checked before anything is touched.
 
 Restored records know nothing of what came after them. So every question that was unfinished then
-first looks for its answer in its thread; and who was forgotten since, is forgotten again.
+first looks for its answer in its thread; and who was forgotten since, is forgotten again. A restore
+that is cut short leaves a mark with the list of them: nobody opens the records before it is run
+again, and then it knows of them still.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -28,13 +31,15 @@ from bot.operations.archive import (
     written_or_explained,
 )
 from bot.operations.backup import is_on_server
+from bot.operations.forgotten_since import Known, gathered
 from bot.operations.in_use import alone
-from bot.records import postgres_dump
-from bot.records.database import Database
+from bot.records import postgres_dump, unfinished
+from bot.records.database import Database, engine_at
 from bot.records.forgetting import Forgetting
-from bot.records.forgotten import Forgotten, forgotten_in
 from bot.records.snapshot import check_sqlite, known_revisions, look_for_earlier_replies
 from bot.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _JOURNALS = ("-wal", "-shm", "-journal")
 
@@ -64,20 +69,19 @@ def restore(
     folder = settings.data_dir.resolve()
     with opened(file) as archive, alone(folder):
         _check(settings, archive.manifest, force)
-        known, warnings = _list_in_place(settings)
-        known += _list_of(forgotten) if forgotten else ()
+        known = gathered(settings, archive, forgotten)
         with _staging(folder) as staging:
             wanted = _extracted(archive, folder, staging)
             replaced = folder / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
             place = _on_server if is_on_server(settings) else _in_files
-            unfinished, again = place(settings, staging, replaced, wanted, known)
+            unanswered, again = place(settings, staging, replaced, wanted, known)
     return Restored(
         manifest=archive.manifest,
-        unfinished=unfinished,
+        unfinished=unanswered,
         forgotten_again=again,
         replaced=replaced if replaced.exists() else None,
         missing_models=tuple(_missing_models(settings, archive.manifest)),
-        warnings=warnings,
+        warnings=known.warnings,
     )
 
 
@@ -106,24 +110,6 @@ def _check(settings: Settings, manifest: Manifest, force: bool) -> None:
             "There are records already. With --force they are kept beside, and the backup takes "
             "their place; nothing was changed."
         )
-
-
-def _list_in_place(settings: Settings) -> tuple[tuple[Forgotten, ...], tuple[str, ...]]:
-    """The list of the records that are to be replaced, or a warning where it cannot be read."""
-    if not settings.has_records:
-        return (), ()
-    try:
-        return forgotten_in(settings.records_url), ()
-    except RecordsError:
-        return (), (
-            "The records that were there cannot be read, so who was forgotten since the backup "
-            "is not known: name a newer backup with --forgotten, or forget them again.",
-        )
-
-
-def _list_of(newer: Path) -> tuple[Forgotten, ...]:
-    with opened(newer) as archive:
-        return archive.manifest.forgotten
 
 
 @contextmanager
@@ -160,51 +146,84 @@ def _is_there(part: Part, folder: Path) -> bool:
 
 
 def _in_files(
-    settings: Settings,
-    staging: Path,
-    replaced: Path,
-    wanted: Iterable[Part],
-    known: Iterable[Forgotten],
+    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: Known
 ) -> tuple[int, int]:
     """Records first, jobs last: cut short in between, every question still has its place."""
     counted = _made_ready(f"sqlite:///{staging / RECORDS}", known)
     names = [part.name for part in wanted if part.name not in (RECORDS, JOBS)]
+    _begin(settings.records_url, known)
     with _explained(replaced):
         for name in (JOBS, RECORDS):
             for each in (name, *(name + journal for journal in _JOURNALS)):
                 _move(staging.parent / each, replaced / each)
         _put(staging, replaced, [RECORDS, *names, JOBS])
+    _end(settings.records_url)
     return counted
 
 
 def _on_server(
-    settings: Settings,
-    staging: Path,
-    replaced: Path,
-    wanted: Iterable[Part],
-    known: Iterable[Forgotten],
+    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: Known
 ) -> tuple[int, int]:
     url, before = settings.records_url, replaced / RECORDS_DUMP
     if postgres_dump.has_records(url):
         replaced.mkdir(mode=0o700)
         postgres_dump.dump(url, before)
         before.chmod(0o600)
-    try:
+    with _put_back_if_cut_short(url, before, known):
         postgres_dump.restore(url, staging / RECORDS_DUMP)
         counted = _made_ready(url, known)
-    except RecordsError as error:
-        if not before.exists():
-            raise
-        postgres_dump.restore(url, before)
-        raise BackupError(f"{error} What was there is back in its place.") from error
     with _explained(replaced):
         _put(staging, replaced, [one.name for one in wanted if one.name != RECORDS_DUMP])
+    _end(url)
     return counted
 
 
-def _made_ready(url: str, known: Iterable[Forgotten]) -> tuple[int, int]:
-    with closing(Database(url)) as database:
-        again = Forgetting(database).again(known)
+@contextmanager
+def _put_back_if_cut_short(url: str, before: Path, known: Known) -> Iterator[None]:
+    """The mark goes with what it warns of, unless an earlier restore left it there."""
+    was_marked = _begin(url, known)
+    try:
+        yield
+    except BaseException as error:  # Ctrl-C and SIGTERM, too
+        _put_back(url, before, error)
+        if not was_marked:
+            _end(url)
+        said = "What was there is back in its place."
+        if isinstance(error, RecordsError):
+            raise BackupError(f"{error} {said}") from error
+        _log.warning(said)
+        raise
+
+
+def _put_back(url: str, before: Path, error: BaseException) -> None:
+    try:
+        if before.exists():
+            postgres_dump.restore(url, before)
+        else:
+            postgres_dump.clear(url)
+    except RecordsError as failure:
+        raise BackupError(
+            f"{error or type(error).__name__} What was there could not be put back: {failure} It "
+            f"is in {before}. Mend that, and restore again with --force."
+        ) from error
+
+
+def _begin(url: str, known: Known) -> bool:
+    """From now on nobody opens the records. Whether a restore had begun and not ended before."""
+    with engine_at(url) as engine:
+        was_marked = unfinished.noted(engine) is not None
+        unfinished.begin(engine, known.model_dump_json())
+    return was_marked
+
+
+def _end(url: str) -> None:
+    with engine_at(url) as engine:
+        unfinished.end(engine)
+
+
+def _made_ready(url: str, known: Known) -> tuple[int, int]:
+    with closing(Database(url, restoring=True)) as database:
+        again = Forgetting(database).again(known.forgotten)
         return look_for_earlier_replies(database), again
 
 

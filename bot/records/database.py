@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from bot.errors import RecordsError
+from bot.records.unfinished import check_finished
 from indexer.write_ahead import use_write_ahead_log
 
 _READING = "lorebot_reading"
@@ -25,8 +26,10 @@ _MIGRATING = 5_673_902  # any number, as long as nothing else on the server lock
 class Database:
     """The records' engine. Safe from several threads; each ``session`` is one transaction."""
 
-    def __init__(self, url: str) -> None:
-        """Connect and migrate. Raises RecordsError where the address or the file is unusable."""
+    def __init__(self, url: str, *, restoring: bool = False) -> None:
+        """Connect and migrate. Raises RecordsError where the address or the file is unusable, and
+        where a restore has begun and not ended, unless it is this that is ``restoring``.
+        """
         self._engine = open_engine(url)
         self._reader = self._engine.execution_options(**{_READING: True})
         # SQLite lets those who wait for its write lock sleep, longer each time, and then serves
@@ -35,7 +38,12 @@ class Database:
             RLock() if self._engine.dialect.name == "sqlite" else nullcontext()
         )
         try:
+            if not restoring:
+                check_finished(self._engine)
             migrate(self._engine)
+        except RecordsError:
+            self._engine.dispose()
+            raise
         except (SQLAlchemyError, CommandError) as error:
             self._engine.dispose()
             raise RecordsError(
@@ -87,6 +95,16 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+@contextmanager
+def engine_at(url: str) -> Iterator[Engine]:
+    """Nothing is connected any more when the block ends. Raises RecordsError for no address."""
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sqlalchemy import inspect, make_url, text
+from sqlalchemy import URL, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
@@ -17,14 +17,23 @@ from bot.records import (  # noqa: F401 - their tables belong to the metadata
 )
 from bot.records.database import open_engine
 from bot.records.tables import Base
+from bot.records.unfinished import TABLE as _MARK
+from bot.settings import environment_of_others
 
 _JOBS = "dbos"
 _VERSION = "alembic_version"
+_WAIT = {"PGCONNECT_TIMEOUT": "20"}
 
 
 def dump(url: str, to: Path) -> None:
-    """Records and jobs as they are at one moment, while they are in use. Raises RecordsError."""
-    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+    """Records and jobs as they are at one moment, while they are in use. Raises RecordsError.
+
+    The mark of a restore is not among them: it tells of this database, not of what is in it.
+    """
+    _run(
+        "pg_dump", url, "--format=custom", "--no-owner", "--no-privileges",
+        f"--exclude-table={_MARK}", f"--file={to}",
+    )  # fmt: skip
 
 
 def restore(url: str, file: Path) -> None:
@@ -32,7 +41,7 @@ def restore(url: str, file: Path) -> None:
 
     Raises RecordsError; then the database is as it was, or empty where it says so.
     """
-    _clear(url)
+    clear(url)
     _run(
         "pg_restore", url, "--single-transaction", "--exit-on-error", "--no-owner",
         "--no-privileges", str(file),
@@ -60,7 +69,7 @@ def check_alone(url: str) -> None:
             f"{others} other connections use the database: stop every bot and worker first; "
             "nothing was changed."
         )
-    if foreign := sorted(tables - set(Base.metadata.tables) - {_VERSION}):
+    if foreign := sorted(tables - set(Base.metadata.tables) - {_VERSION, _MARK}):
         raise RecordsError(
             f"The database also holds tables of something else ({', '.join(foreign)}): restore "
             "into one of Lorebot's own; nothing was changed."
@@ -77,8 +86,11 @@ def has_records(url: str) -> bool:
         engine.dispose()
 
 
-def _clear(url: str) -> None:
-    """Whatever revision the tables are of: by name, so that none of a newer one is left."""
+def clear(url: str) -> None:
+    """Whatever revision the tables are of: by name, so that none of a newer one is left.
+
+    The mark of a restore stays. Raises RecordsError; then nothing was changed.
+    """
     engine = open_engine(url)
     try:
         with engine.begin() as connection:
@@ -92,18 +104,20 @@ def _clear(url: str) -> None:
 
 
 def _run(program: str, url: str, *options: str) -> None:
-    """The password goes by the environment of the child: everybody can read its arguments."""
+    """The password goes by the environment of the child: everybody can read its arguments.
+
+    What else the environment tells libpq, such as how to use TLS, is as true of it as of the bot.
+    """
     found = shutil.which(program)
     if found is None:
         raise RecordsError(
             f"Records on Postgres need {program}, which is not on the PATH: install the client "
             "programs (package postgresql-client) of the server's version or a newer one."
         )
-    address = make_url(url)
-    target = address.set(drivername="postgresql", password=None)
+    target, password = _without_password(make_url(url))
     done = subprocess.run(  # noqa: S603 - the program was found on the PATH, nothing is a shell's
         [found, f"--dbname={target.render_as_string(hide_password=False)}", *options],
-        env={"PGPASSWORD": str(address.password or ""), "PGCONNECT_TIMEOUT": "20"},
+        env=_WAIT | environment_of_others() | password,
         capture_output=True,
         text=True,
         check=False,
@@ -111,3 +125,15 @@ def _run(program: str, url: str, *options: str) -> None:
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise RecordsError(f"{program} failed: {said[-1] if said else done.returncode}")
+
+
+def _without_password(address: URL) -> tuple[URL, dict[str, str]]:
+    """libpq's own address and the password for its environment, which is the query's where both
+    have one, as for the bot.
+    """
+    given = address.normalized_query.get("password", ())
+    password = str(given[-1] if given else address.password or "")
+    # Not set(), for which None means no change.
+    target = address._replace(drivername="postgresql", password=None)
+    target = target.difference_update_query(["password"])
+    return target, {"PGPASSWORD": password} if password else {}

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from bot.errors import RecordsError
 from bot.records.database import open_engine
+from bot.records.unfinished import check_finished, mark_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,20 @@ class Probe:
 
 
 def probe(url: str) -> Probe:
-    """Raises RecordsError where the address is none, nobody answers, or the file is damaged."""
+    """Raises RecordsError where the address is none, nobody answers, the file is damaged, or a
+    restore of it was cut short.
+    """
     try:
         address = make_url(url)
     except ArgumentError as error:
         raise RecordsError(f"It is no database address: {error}.") from error
     place = address.render_as_string(hide_password=True)
-    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+    mark = mark_beside(address)
+    if mark and not mark.exists() and not Path(address.database or "").exists():
         return Probe(place, exists=False)
     engine = open_engine(url)
     try:
+        check_finished(engine)
         return _probe(engine, place)
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]

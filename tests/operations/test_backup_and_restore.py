@@ -151,6 +151,74 @@ def test_every_cut_of_an_archive_is_refused(filled: Settings, archive: Path) -> 
     assert contents(filled.data_dir) == before
 
 
+def extracted(archive: Path, to: Path) -> dict[str, bytes]:
+    with opened(archive) as read:
+        for part in read.manifest.parts:
+            read.extract(part, to / part.name)
+    return contents(to)
+
+
+def headers(archive: bytes) -> list[int]:
+    """Where a zip says how it is to be read: behind each signature, without names and dates."""
+    found: list[int] = []
+    for signature, size in ((b"PK\x03\x04", 30), (b"PK\x01\x02", 46), (b"PK\x05\x06", 22)):
+        at = archive.find(signature)
+        while at >= 0:
+            found += range(at, min(at + size, len(archive)))
+            at = archive.find(signature, at + 1)
+    return found
+
+
+def test_every_flipped_bit_of_the_headers_is_refused_or_changes_nothing(
+    archive: Path, tmp_path: Path
+) -> None:
+    """An entry said to be encrypted or compressed otherwise, an offset out of the file, …"""
+    whole = archive.read_bytes()
+    parts = extracted(archive, tmp_path / "whole")
+    flipped, refused = bytearray(whole), 0
+    places = headers(whole)
+    for place in places:
+        bit = 1 << place % 8  # every field has several bytes, or several headers have it
+        for mask in {bit, 1}:
+            flipped[place] ^= mask
+            archive.write_bytes(flipped)
+            flipped[place] ^= mask
+            try:
+                assert extracted(archive, tmp_path / "flipped") == parts
+            except BackupError:
+                refused += 1
+    assert refused > len(places) / 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param(8, b"\x01\x00", id="encrypted"),
+        pytest.param(10, b"\x09\x00", id="unknown compression"),
+        pytest.param(10, b"\x0c\x00", id="bz2, which it is not"),
+        pytest.param(10, b"\x0e\x00", id="lzma, which it is not"),
+        pytest.param(6, b"\xff\x00", id="newer zip"),
+        pytest.param(42, b"\xff\xff\xff\x7f", id="far outside"),
+    ],
+)
+def test_entry_that_is_said_to_be_another_is_refused_in_a_sentence(
+    filled: Settings, archive: Path, field: int, value: bytes
+) -> None:
+    whole = bytearray(archive.read_bytes())
+    entry = whole.find(b"PK\x01\x02") + field
+    whole[entry : entry + len(value)] = value
+    archive.write_bytes(whole)
+    before = contents(filled.data_dir)
+    with pytest.raises(BackupError):
+        restore(filled, archive, force=True)
+    assert contents(filled.data_dir) == before
+
+
+def test_full_disk_is_not_called_a_damaged_backup(archive: Path, tmp_path: Path) -> None:
+    with opened(archive) as read, pytest.raises(OSError, match="No space left"):
+        read.extract(read.manifest.parts[-1], Path("/dev/full"))
+
+
 def test_backup_of_a_newer_version_is_refused(filled: Settings, archive: Path) -> None:
     with ZipFile(archive) as kept:
         manifest = kept.read("manifest.json").decode()

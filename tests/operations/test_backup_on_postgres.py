@@ -94,13 +94,22 @@ def test_what_was_there_is_back_where_the_restore_fails(
 ) -> None:
     """The schema of the restored records cannot be brought up to date."""
 
-    def fails(_url: str) -> Database:
+    def fails(_url: str, *, restoring: bool) -> Database:
         raise RecordsError("The migration failed.")
 
     monkeypatch.setattr("bot.operations.restore.Database", fails)
     with pytest.raises(BackupError, match="is back in its place"):
         restore(settings, archive, force=True)
     assert questions(settings.records_url) == {ASKED.id, LATER.id}
+
+
+def test_dump_insists_on_tls_where_the_environment_does(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has none, so whoever insists gets nothing."""
+    monkeypatch.setenv("PGSSLMODE", "require")
+    with pytest.raises(RecordsError, match="SSL"):
+        postgres_dump.dump(settings.records_url, tmp_path / "dump")
 
 
 def test_missing_client_programs_are_named(

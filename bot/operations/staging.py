@@ -1,0 +1,66 @@
+"""The folder that a backup is made in, beside its target: gone with the backup, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_PREFIX = ".lorebot-backup-"
+_OLDER_KIND = ".lorebot-*.zip.unfinished"
+_LOCK = "held"
+_A_DAY = 86400
+
+
+@contextmanager
+def staging_in(folder: Path) -> Iterator[Path]:
+    """An empty folder that only its owner may read. Raises OSError.
+
+    What a killed backup has left behind in ``folder``, which is a whole copy of the records, is
+    deleted first; what another backup works with stays.
+    """
+    for path in (*folder.glob(f"{_PREFIX}*"), *folder.glob(_OLDER_KIND)):
+        if _is_left_behind(path):
+            _delete(path)
+    with TemporaryDirectory(prefix=_PREFIX, dir=folder) as name, _held(Path(name)):
+        inside = Path(name) / "parts"
+        inside.mkdir()
+        yield inside
+
+
+@contextmanager
+def _held(staging: Path) -> Iterator[None]:
+    """By the operating system, so that it ends with the process.
+
+    The file has its name only once it is locked: nobody finds it between the two.
+    """
+    unnamed = staging / f"{_LOCK}.new"
+    with unnamed.open("w") as lock:
+        with suppress(OSError):  # some network file systems lock nothing, see below
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        unnamed.rename(staging / _LOCK)
+        yield
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Where nothing can be locked, nothing is. Older versions locked nothing: a day has to pass."""
+    try:
+        if not (path / _LOCK).exists():
+            return time.time() - path.stat().st_mtime > _A_DAY
+        with (path / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):  # somebody else's, or deleted by another backup at this moment
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
