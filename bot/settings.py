@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.answering.thresholds import Thresholds
 from bot.errors import BotSettingsError
+from bot.records.address import parsed, password_of
 from bot.records.canary_votes import CanaryTable
 from bot.records.retention import RetentionTable
 from indexer.errors import IndexSettingsError
@@ -120,15 +121,26 @@ class RecordsTable(Table):
     replica: str = Field(default="local", pattern=r"^[\w.-]{1,64}$")
     """This process among those that share the records: its own, and the same after a restart."""
 
+    @field_validator("url")
+    @classmethod
+    def _readable(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value():
+            parsed(url.get_secret_value())
+        return url
+
     @property
     def address(self) -> str:
         """``url`` with ``password`` in it; "" where the records are a file."""
         url, password = self.url.get_secret_value(), self.password.get_secret_value()
-        parts = urlsplit(url)
-        if not password or parts.password or not parts.username:
+        if not url or not password:
             return url
-        user, _, host = parts.netloc.rpartition("@")
-        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+        address = parsed(url)
+        if password_of(address) or not address.username:
+            return url
+        driver, _, rest = url.partition("://")
+        place, slash, name = rest.partition("/")
+        user, _, host = place.rpartition("@")
+        return f"{driver}://{user.rstrip(':')}:{quote(password, safe='')}@{host}{slash}{name}"
 
 
 class Settings(IndexSettings):

@@ -11,11 +11,12 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from bot.errors import RecordsError
+from bot.records.address import connect_args, parsed, shown
 from indexer.write_ahead import use_write_ahead_log
 
 _READING = "lorebot_reading"
@@ -39,7 +40,7 @@ class Database:
         except (SQLAlchemyError, CommandError) as error:
             self._engine.dispose()
             raise RecordsError(
-                f"The records at {self._engine.url!r} cannot be opened: {_reason(error)} "
+                f"The records at {shown(self._engine.url)} cannot be opened: {_reason(error)} "
                 "Check [records] url and that the server or folder is there and writable; "
                 "nothing was changed."
             ) from error
@@ -73,12 +74,13 @@ def _transaction(engine: Engine) -> Iterator[Session]:
 
 
 def open_engine(url: str) -> Engine:
+    """Connects to nothing yet. Raises RecordsError where the address is none."""
     try:
-        address = make_url(url)
+        address = parsed(url)
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(address, pool_pre_ping=True)
-    except (ArgumentError, ModuleNotFoundError, OSError) as error:
+        engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args(address))
+    except (ArgumentError, ModuleNotFoundError, OSError, ValueError) as error:
         raise RecordsError(
             f"[records] url is no usable database address: {error} Use postgresql+psycopg://… "
             "(pip install 'lorebot[postgres]') or leave it empty for SQLite."

@@ -15,6 +15,7 @@ from bot.records import (  # noqa: F401 - their tables belong to the metadata
     operation_tables,
     thread_tables,
 )
+from bot.records.address import password_of, without_password
 from bot.records.database import open_engine
 from bot.records.tables import Base
 
@@ -100,10 +101,10 @@ def _run(program: str, url: str, *options: str) -> None:
             "programs (package postgresql-client) of the server's version or a newer one."
         )
     address = make_url(url)
-    target = address.set(drivername="postgresql", password=None)
+    target = without_password(address).set(drivername="postgresql")
     done = subprocess.run(  # noqa: S603 - the program was found on the PATH, nothing is a shell's
         [found, f"--dbname={target.render_as_string(hide_password=False)}", *options],
-        env={"PGPASSWORD": str(address.password or ""), "PGCONNECT_TIMEOUT": "20"},
+        env={"PGPASSWORD": password_of(address), "PGCONNECT_TIMEOUT": "20"},
         capture_output=True,
         text=True,
         check=False,

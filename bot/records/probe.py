@@ -8,16 +8,17 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
+from bot.records.address import parsed, shown
 from bot.records.database import open_engine
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """``place`` is the address without its password. ``revision`` is the schema's, "" where there
+    """``place`` is the address without its secrets. ``revision`` is the schema's, "" where there
     is none yet; ``is_known`` says whether this version of Lorebot knows it.
     """
 
@@ -30,10 +31,10 @@ class Probe:
 def probe(url: str) -> Probe:
     """Raises RecordsError where the address is none, nobody answers, or the file is damaged."""
     try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise RecordsError(f"It is no database address: {error}.") from error
-    place = address.render_as_string(hide_password=True)
+        address = parsed(url)
+    except ValueError as error:
+        raise RecordsError(f"[records] url: {error}") from error
+    place = shown(address)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
         return Probe(place, exists=False)
     engine = open_engine(url)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
+from bot.records.address import connect_args
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,12 @@ class Replica:
         """``patience`` is how long a predecessor of the same name may take to die; ``settling``
         how long others have, after Postgres was away, to come back. Both in seconds.
         """
-        self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._engine = create_engine(
+            url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=connect_args(make_url(url)),
+        )
         self._group = group
         self._name = name
         self._patience = patience
