@@ -12,13 +12,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from bot.errors import RecordsError
 from bot.records.address import connect_args, parsed, shown
 from indexer.write_ahead import use_write_ahead_log
 
+# What the database does, or others in it. What else SQLAlchemy raises is a mistake of ours.
+_OF_THE_DATABASE = (DBAPIError, DisconnectionError, ObjectDeletedError, StaleDataError)
 _READING = "lorebot_reading"
 _MIGRATING = 5_673_902  # any number, as long as nothing else on the server locks it
 
@@ -66,7 +75,12 @@ def _transaction(engine: Engine) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
-    except DBAPIError as error:
+    except NoConnectionFree as error:
+        raise RecordsError(
+            "The records are busy: no connection to the database came free in time. Look what "
+            "holds the database up, and try again."
+        ) from error
+    except _OF_THE_DATABASE as error:
         raise RecordsError(
             f"The records could not be read or written: {_reason(error)} "
             "Check the disk's free space or the database server."
