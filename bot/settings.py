@@ -22,7 +22,8 @@ from indexer.errors import IndexSettingsError
 from indexer.settings import IndexSettings, Table
 from indexer.settings import load as load_index_settings
 
-_VARIABLES_OF_OTHERS = ("LOREBOT_CONFIG", "LOREBOT_TEST_", "LOREBOT_ADAPTERS_")
+_VARIABLES_OF_ALL = ("LOREBOT_CONFIG", "LOREBOT_TEST_")
+_VARIABLES_OF_OTHERS = (*_VARIABLES_OF_ALL, "LOREBOT_ADAPTERS_")
 
 
 class ModelTable(Table):
@@ -185,17 +186,22 @@ class Settings(IndexSettings):
 
 def load(**given: object) -> Settings:
     """Read ``lorebot.toml`` and the environment once; BotSettingsError names every mistake."""
-    _refuse_unknown_variables()
+    refuse_unknown_variables(Settings, _VARIABLES_OF_OTHERS)
     try:
         return load_index_settings(Settings, **given)
     except IndexSettingsError as error:
         raise BotSettingsError(str(error)) from error
 
 
-def _refuse_unknown_variables() -> None:
-    """A misspelt variable would silently do nothing."""
+def refuse_unknown_variables(
+    settings: type[Settings], others: tuple[str, ...] = _VARIABLES_OF_ALL
+) -> None:
+    """A misspelt variable would silently do nothing; those that begin as ``others`` are not ours.
+
+    Raises BotSettingsError.
+    """
     known = set[str]()
-    for name, field in Settings.model_fields.items():
+    for name, field in settings.model_fields.items():
         known.add(f"LOREBOT_{name}".upper())
         table = field.annotation
         if isinstance(table, type) and issubclass(table, Table):
@@ -205,7 +211,7 @@ def _refuse_unknown_variables() -> None:
         for variable in sorted(os.environ)
         if variable.startswith("LOREBOT_")
         and variable.removesuffix("_FILE") not in known
-        and not variable.startswith(_VARIABLES_OF_OTHERS)
+        and not variable.startswith(others)
     ]
     if unknown:
         raise BotSettingsError(
