@@ -9,11 +9,10 @@ one step returns must be small and free of private text.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -24,8 +23,7 @@ from dbos import DBOS, DBOSConfig, ScheduleInput, SetWorkflowID, WorkflowStatus
 
 from bot.adoption import adoption
 from bot.clock import ClockWatch
-
-_log = logging.getLogger(__name__)
+from bot.unexpected import kept_without_content
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -34,8 +32,6 @@ Parameters = ParamSpec("Parameters")
 # would otherwise derive it from the code, and every upgrade would strand the questions in flight.
 _VERSION = "1"
 _BOT = "lorebot"
-_SAFE = ("adapters", "bot", "dbos", "indexer")
-"""Packages whose exceptions say nothing that people have written."""
 _PROGRESS = "progress"
 _POLLING_SECONDS = 0.2
 _SCHEDULES_SECONDS = 5.0
@@ -60,10 +56,6 @@ _UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _ENDED_AT_ONCE = 200
 _ALL_APPLICATIONS: list[str] = []  # without it DBOS shows a process those of its own alone
-
-
-class Unexpected(Exception):
-    """A job or step failed by a mistake of ours: ``str(error)`` is the type of what was raised."""
 
 
 class Jobs:
@@ -120,7 +112,7 @@ class Jobs:
         """Make ``function(key)`` a kind of job; before ``launch``."""
 
         def job(key: str, carried: str = "") -> None:
-            with self._restore(carried), _kept_without_content(f"The job {name}"):
+            with self._restore(carried), kept_without_content(f"The job {name}"):
                 function(key)
 
         self._functions[name] = DBOS.workflow(name=name)(_named(name, job))
@@ -132,7 +124,7 @@ class Jobs:
         """
 
         def due(moment: datetime, _context: object) -> None:
-            with _kept_without_content(f"The schedule {name}"):
+            with kept_without_content(f"The schedule {name}"):
                 function(moment.isoformat())
 
         workflow = DBOS.workflow(name=name)(_named(name, due))
@@ -238,11 +230,6 @@ class Jobs:
         Errors that ``retry`` accepts are tried again until ``attempts`` were made, with pauses of
         1, 2, 4, … seconds: five attempts take half a minute, ten take nine.
         """
-
-        def part() -> Result:
-            with _kept_without_content(f"The step {name}", retry):
-                return function()
-
         return DBOS.run_step(
             {
                 "name": name,
@@ -252,7 +239,7 @@ class Jobs:
                 "backoff_rate": 2.0,
                 "should_retry": retry,
             },
-            part,
+            kept_without_content(f"The step {name}", retry)(function),
         )
 
     def close(self, timeout_seconds: int = 10) -> None:
@@ -290,21 +277,6 @@ class Jobs:
 
     def _runs_any(self) -> bool:
         return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
-
-
-@contextmanager
-def _kept_without_content(
-    what: str, retry: Callable[[BaseException], bool] | None = None
-) -> Iterator[None]:
-    """DBOS keeps what is raised; the sentence of an error that nobody expected may quote people."""
-    try:
-        yield
-    except Exception as error:
-        is_expected = type(error).__module__.partition(".")[0] in _SAFE
-        if is_expected or (retry and retry(error)):
-            raise
-        _log.exception("%s failed.", what)
-        raise Unexpected(type(error).__name__) from error
 
 
 def _listed(**wanted: Any) -> list[WorkflowStatus]:

@@ -15,7 +15,8 @@ from threading import Event
 import pytest
 
 from bot.errors import RecordsError
-from bot.jobs import Jobs, State, Unexpected
+from bot.jobs import Jobs, State
+from bot.unexpected import Unexpected
 from indexer.errors import StoreError
 from tests.services.databases import execute
 
@@ -125,7 +126,7 @@ def test_what_an_unexpected_error_says_is_not_kept(
     assert {type(error) for error in found} == {Unexpected}
     assert {str(error) for error in found} == {"ValueError"}
     assert len(found) == (1 if place == "job" else 2)
-    (logged,) = [record for record in caplog.records if record.name == "bot.jobs"]
+    (logged,) = [record for record in caplog.records if record.name == "bot.unexpected"]
     assert logged.getMessage() == f"The {place} {'work' if place == 'job' else 'part'} failed."
     assert logged.exc_info
 
