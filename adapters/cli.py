@@ -32,6 +32,7 @@ from bot.errors import LorebotError
 from bot.records.canary_votes import watch_canary
 from bot.records.database import Database
 from bot.records.registry import Registry
+from bot.telemetry import logs
 from indexer.errors import IndexerError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # Rich's own would swallow the name of a [table]
 )
 console = Console(highlight=False)
 complaints = Console(stderr=True, highlight=False)
@@ -221,7 +223,14 @@ def worker() -> None:
     """Train lines when asked, for instance from Slack; for a machine with a GPU. Ctrl-C stops."""
     # at once: what is begun bears being killed and goes on at the next start
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with working(load(), Terminal(complaints)):
+    settings = load()
+    logs.configure(
+        settings.logs.format,
+        settings.logs.level,
+        replica=settings.records.replica,
+        secrets=logs.secrets_of(settings),
+    )
+    with working(settings, Terminal(complaints)):
         threading.Event().wait()
 
 

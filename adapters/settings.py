@@ -14,7 +14,8 @@ from adapters.gate import PromoteTable
 from adapters.options import MergeTable, PreferTable, TrainTable
 from adapters.quantize import QuantizeTable
 from adapters.verify import VerifyTable
-from bot.settings import Settings
+from bot.errors import BotSettingsError
+from bot.settings import Settings, refuse_unknown_variables
 from indexer.errors import IndexSettingsError
 from indexer.settings import Principals, Table
 from indexer.settings import load as load_index_settings
@@ -104,6 +105,7 @@ class AdaptersSettings(Settings):
 def load(**given: Any) -> AdaptersSettings:
     """Read ``lorebot.toml`` and the environment once; AdaptersSettingsError names every mistake."""
     try:
+        refuse_unknown_variables(AdaptersSettings)
         return load_index_settings(AdaptersSettings, **given)
-    except IndexSettingsError as error:
+    except (BotSettingsError, IndexSettingsError) as error:
         raise AdaptersSettingsError(str(error)) from error

@@ -46,6 +46,7 @@ app = typer.Typer(
     help="Answers a team's questions from the team's own documents, with sources.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # Rich's own would swallow the name of a [table]
 )
 app.add_typer(model_app, name="model")
 app.add_typer(records_app)

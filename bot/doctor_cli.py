@@ -16,7 +16,7 @@ from bot.doctor.examination import CHECKS, examine
 from bot.doctor.finding import Finding, wrong
 from bot.errors import BotSettingsError
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()

@@ -23,6 +23,7 @@ from bot import job_states
 from bot.adoption import adoption
 from bot.job_states import listed
 from bot.schedules import Schedules
+from bot.unexpected import kept_without_content
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -89,7 +90,7 @@ class Jobs:
         """Make ``function(key)`` a kind of job; before ``launch``."""
 
         def job(key: str, carried: str = "") -> None:
-            with self._restore(carried):
+            with self._restore(carried), kept_without_content(f"The job {name}"):
                 function(key)
 
         self._functions[name] = DBOS.workflow(name=name)(_named(name, job))
@@ -101,7 +102,8 @@ class Jobs:
         """
 
         def due(moment: datetime, _context: object) -> None:
-            function(moment.isoformat())
+            with kept_without_content(f"The schedule {name}"):
+                function(moment.isoformat())
 
         self._schedules.add(name, cron, DBOS.workflow(name=name)(_named(name, due)))
 
@@ -180,7 +182,7 @@ class Jobs:
                     "backoff_rate": 2.0,
                     "should_retry": retry,
                 },
-                function,
+                kept_without_content(f"The step {name}", retry)(function),
             )
         except error.DBOSMaxStepRetriesExceeded as exceeded:
             raise exceeded.errors[-1] from None

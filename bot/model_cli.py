@@ -32,7 +32,9 @@ from bot.serving.versions import Canary, ModelVersion, Serving
 from bot.settings import Settings
 
 app = typer.Typer(
-    help="Add, pull and choose the language models that answer.", no_args_is_help=True
+    help="Add, pull and choose the language models that answer.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 _SOON = "A running bot takes it over within seconds, after the answers it is writing."
 

@@ -19,7 +19,7 @@ from bot.operations.restore import restore as restore_backup
 from bot.records.database import Database
 from bot.records.retention import Retention
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()

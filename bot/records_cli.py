@@ -20,7 +20,7 @@ from bot.records.feedback import Feedback
 from bot.settings import Settings
 from bot.trace import tree
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()

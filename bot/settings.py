@@ -8,20 +8,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.answering.thresholds import Thresholds
 from bot.errors import BotSettingsError
+from bot.records.address import parsed, password_of
 from bot.records.canary_votes import CanaryTable
 from bot.records.retention import RetentionTable
 from indexer.errors import IndexSettingsError
 from indexer.settings import IndexSettings, Table
 from indexer.settings import load as load_index_settings
 
-_VARIABLES_OF_OTHERS = ("LOREBOT_CONFIG", "LOREBOT_TEST_", "LOREBOT_ADAPTERS_")
+_VARIABLES_OF_ALL = ("LOREBOT_CONFIG", "LOREBOT_TEST_")
+_VARIABLES_OF_OTHERS = (*_VARIABLES_OF_ALL, "LOREBOT_ADAPTERS_")
 
 
 class ModelTable(Table):
@@ -120,15 +122,26 @@ class RecordsTable(Table):
     replica: str = Field(default="local", pattern=r"^[\w.-]{1,64}$")
     """This process among those that share the records: its own, and the same after a restart."""
 
+    @field_validator("url")
+    @classmethod
+    def _readable(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value():
+            parsed(url.get_secret_value())
+        return url
+
     @property
     def address(self) -> str:
         """``url`` with ``password`` in it; "" where the records are a file."""
         url, password = self.url.get_secret_value(), self.password.get_secret_value()
-        parts = urlsplit(url)
-        if not password or parts.password or not parts.username:
+        if not url or not password:
             return url
-        user, _, host = parts.netloc.rpartition("@")
-        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+        address = parsed(url)
+        if password_of(address) or not address.username:
+            return url
+        driver, _, rest = url.partition("://")
+        place, slash, name = rest.partition("/")
+        user, _, host = place.rpartition("@")
+        return f"{driver}://{user.rstrip(':')}:{quote(password, safe='')}@{host}{slash}{name}"
 
 
 class Settings(IndexSettings):
@@ -173,7 +186,7 @@ class Settings(IndexSettings):
 
 def load(**given: object) -> Settings:
     """Read ``lorebot.toml`` and the environment once; BotSettingsError names every mistake."""
-    _refuse_unknown_variables()
+    refuse_unknown_variables(Settings, _VARIABLES_OF_OTHERS)
     try:
         return load_index_settings(Settings, **given)
     except IndexSettingsError as error:
@@ -185,10 +198,15 @@ def environment_of_others() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("LOREBOT_")}
 
 
-def _refuse_unknown_variables() -> None:
-    """A misspelt variable would silently do nothing."""
+def refuse_unknown_variables(
+    settings: type[Settings], others: tuple[str, ...] = _VARIABLES_OF_ALL
+) -> None:
+    """A misspelt variable would silently do nothing; those that begin as ``others`` are not ours.
+
+    Raises BotSettingsError.
+    """
     known = set[str]()
-    for name, field in Settings.model_fields.items():
+    for name, field in settings.model_fields.items():
         known.add(f"LOREBOT_{name}".upper())
         table = field.annotation
         if isinstance(table, type) and issubclass(table, Table):
@@ -198,7 +216,7 @@ def _refuse_unknown_variables() -> None:
         for variable in sorted(os.environ)
         if variable.startswith("LOREBOT_")
         and variable.removesuffix("_FILE") not in known
-        and not variable.startswith(_VARIABLES_OF_OTHERS)
+        and not variable.startswith(others)
     ]
     if unknown:
         raise BotSettingsError(

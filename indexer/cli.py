@@ -33,6 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # Rich's own would swallow the name of a [table]
 )
 console = Console(highlight=False)
 complaints = Console(stderr=True, highlight=False)

@@ -290,5 +290,9 @@ def load(settings_class: type[Loaded], **given: Any) -> Loaded:
             f"Settings are wrong ({settings_file()} or LOREBOT_… in the environment):\n"
             + "\n".join(problems)
         ) from None
+    except UnicodeDecodeError as error:
+        raise IndexSettingsError(
+            f"{settings_file()} is no text in UTF-8, see its byte {error.start}: save it as UTF-8."
+        ) from None
     except (SettingsError, tomllib.TOMLDecodeError, OSError) as error:
         raise IndexSettingsError(f"{settings_file()} cannot be read: {error}") from None

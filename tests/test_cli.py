@@ -43,6 +43,30 @@ class Lorebot:
         )
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "said"),
+    [
+        ("bot.cli", (), "needs [index] worker = true everywhere."),
+        ("bot.cli", ("token-key",), "a fresh key for [slack] token_keys"),
+        ("bot.cli", ("retention",), "older than [retention] allows"),
+        ("bot.cli", ("model", "pull"), "file.gguf[@revision]"),
+        ("adapters.cli", ("lora",), "([adapters] served)"),
+    ],
+)
+def test_help_names_the_tables_of_the_settings(
+    module: str, arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", module, *arguments, "--help"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said in told.stdout
+
+
 @pytest.fixture
 def lorebot(tmp_path: Path, cache_dir: Path) -> Lorebot:
     return Lorebot(tmp_path, cache_dir)

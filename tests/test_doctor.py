@@ -6,7 +6,10 @@ import json
 import os
 import socket
 import sqlite3
-from contextlib import closing
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,13 @@ from tests.deployment.examined import (
 from tests.services.weaviate_standin import WeaviateStandIn
 
 __all__ = ["sound", "workspace"]
+
+HUB = """[[sources]]
+kind = "llamahub"
+name = "wiki"
+reader = "a:B"
+audience = "public"
+"""
 
 
 def test_nothing_is_wrong_with_a_sound_installation(sound: Tables) -> None:
@@ -70,6 +80,44 @@ def test_a_port_that_somebody_else_has_is_named(sound: Tables) -> None:
         found = one_wrong(settings(sound, monitor={"listen": address}), "ports")
     assert address in found.said
     assert "[monitor] listen" in found.mend
+
+
+def test_a_port_that_a_program_has_which_speaks_no_http_is_named(sound: Tables) -> None:
+    with speaking(b"SSH-2.0-OpenSSH_9.2\r\n") as address:
+        found = one_wrong(settings(sound, monitor={"listen": address}), "ports")
+    assert found.said == f"Another program listens at {address}."
+    assert "[monitor] listen" in found.mend
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ('[records]\nurl = "postgresql+psycopg://a:hush-1@db/x"', "[records] url"),
+        ('[records]\nurl = "postgresql+psycopg://a@db/x?password=hush-1"', "[records] url"),
+        (f'{HUB}arguments = {{ integration_token = "hush-1" }}', "integration_token"),
+        (f'{HUB}load = {{ login = {{ ApiKey = "hush-1" }} }}', "ApiKey"),
+        (f'{HUB}arguments = {{ passwords = ["hush-1"] }}', "passwords"),
+    ],
+)
+def test_a_secret_of_records_and_readers_that_others_may_read_is_named(
+    sound: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, named: str
+) -> None:
+    file = tmp_path / "lorebot.toml"
+    file.write_text(written)
+    monkeypatch.setenv("LOREBOT_CONFIG", str(file))
+    found = one_wrong(settings(sound), "secrets")
+    assert named in found.said
+    assert "hush-1" not in found.said
+
+
+def test_what_is_no_secret_or_names_one_elsewhere_may_be_read_by_all(
+    sound: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lorebot.toml"
+    written = 'arguments = { token = { env = "T" }, space = "hush" }\nload = { limit = 3 }\n'
+    file.write_text(f'{HUB}{written}[records]\nurl = "postgresql+psycopg://a@db/x"\n')
+    monkeypatch.setenv("LOREBOT_CONFIG", str(file))
+    assert wrongs(settings(sound), "secrets") == []
 
 
 def test_a_secret_that_others_may_read_is_named(
@@ -192,11 +240,31 @@ def test_an_embedder_that_is_not_there_is_named(sound: Tables) -> None:
 
 def test_a_postgres_that_is_away_is_named_without_its_password(sound: Tables) -> None:
     url = f"postgresql+psycopg://lorebot:hush@127.0.0.1:{free_port()}/lorebot"
-    found = wrongs(settings(sound, records={"url": url}), "records")
-    assert len(found) == 2  # records and jobs
-    assert "refused" in found[0].said
-    assert "hush" not in found[0].said
-    assert "[records] url" in found[0].mend
+    found = one_wrong(settings(sound, records={"url": url}), "records")
+    assert "records and jobs cannot be opened" in found.said
+    assert "refused" in found.said
+    assert "hush" not in found.said
+    assert "[records] url" in found.mend
+
+
+def test_a_postgres_that_never_answers_is_named_in_seconds_and_asked_once(sound: Tables) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://lorebot@127.0.0.1:{silent.getsockname()[1]}/lorebot"
+        before = time.monotonic()
+        found = one_wrong(settings(sound, records={"url": url}), "records")
+        assert time.monotonic() - before < 20
+        assert "timeout" in found.said
+        silent.accept()[0].close()
+        silent.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+def test_a_model_that_the_records_cannot_name_is_theirs_to_mend(sound: Tables) -> None:
+    url = f"postgresql+psycopg://lorebot@127.0.0.1:{free_port()}/lorebot"
+    found = one_wrong(settings(sound, records={"url": url}), "model")
+    assert "in the records" in found.said
+    assert "--only records" in found.mend
 
 
 def test_damaged_records_are_named(sound: Tables) -> None:
@@ -246,6 +314,26 @@ def test_a_models_server_that_is_away_is_named(sound: Tables) -> None:
     found = one_wrong(given, "model")
     assert "cannot be reached" in found.said
     assert "[model] url" in found.mend
+
+
+@contextmanager
+def speaking(greeting: bytes) -> Iterator[str]:
+    """The address of a program that says that to whoever comes, and listens to nobody."""
+
+    def greet() -> None:
+        with suppress(OSError):  # closed at the end
+            while True:
+                with server.accept()[0] as caller:
+                    caller.sendall(greeting)
+                    caller.shutdown(socket.SHUT_WR)
+                    caller.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def free_port() -> int:

@@ -1,6 +1,8 @@
 """Durable jobs on the real DBOS and a real database; crashes are real kills of a real process."""
 
+import base64
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,8 +14,12 @@ from threading import Event
 
 import pytest
 
-from bot.errors import SlackError
+from bot.errors import RecordsError, SlackError
+from bot.job_states import State
 from bot.jobs import Jobs, _adopt
+from bot.unexpected import Unexpected
+from indexer.errors import StoreError
+from tests.services.databases import execute
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -103,6 +109,49 @@ def test_a_step_that_failed_for_the_moment_is_tried_again(jobs: Jobs) -> None:
     jobs.start("work", "a")
     assert done.wait(15)
     assert len(attempts) == 2
+
+
+@pytest.mark.parametrize("place", ["job", "step"])
+def test_what_an_unexpected_error_says_is_not_kept(
+    jobs: Jobs, url: str, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble() -> None:
+        raise ValueError("cannot parse 'Project Bittern'")
+
+    jobs.register("work", lambda _: stumble() if place == "job" else jobs.step("part", stumble))
+    jobs.launch()
+    jobs.start("work", "a")
+    while jobs.state("work", "a") is not State.FAILED:
+        time.sleep(0.05)
+    found = kept(url)
+    assert {type(error) for error in found} == {Unexpected}
+    assert {str(error) for error in found} == {"ValueError"}
+    assert len(found) == (1 if place == "job" else 2)
+    (logged,) = [record for record in caplog.records if record.name == "bot.unexpected"]
+    assert logged.getMessage() == f"The {place} {'work' if place == 'job' else 'part'} failed."
+    assert logged.exc_info
+
+
+@pytest.mark.parametrize("error", [RecordsError("Busy."), StoreError("Away.")])
+def test_what_an_expected_error_says_is_kept(jobs: Jobs, url: str, error: Exception) -> None:
+    def give_up(_key: str) -> None:
+        raise error
+
+    jobs.register("work", give_up)
+    jobs.launch()
+    jobs.start("work", "a")
+    while jobs.state("work", "a") is not State.FAILED:
+        time.sleep(0.05)
+    assert repr(kept(url)) == repr([error])
+
+
+def kept(url: str) -> list[Exception]:
+    """The errors of jobs and their steps, as DBOS keeps them."""
+    rows = [
+        *execute(url, "SELECT error FROM {jobs}workflow_output"),
+        *execute(url, "SELECT error FROM {jobs}operation_outputs"),
+    ]
+    return [pickle.loads(base64.b64decode(error)) for (error,) in rows if error]
 
 
 _PROGRAM = """

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +58,13 @@ def url(state: State, database: Database, tmp_path: Path) -> Iterator[str]:
 
     health = Health({"slack": lambda: state["slack"], "records": records})
     collectors = of_records(database), of_jobs(pending), of_syncs(journal), of_health(health)
-    monitor = Monitor(health, Metrics(*collectors))
+    with served(Monitor(health, Metrics(*collectors))) as url:
+        yield url
+
+
+@contextmanager
+def served(monitor: Monitor) -> Iterator[str]:
+    """Its address, while the block runs."""
     with closing(WebServer(monitor, "127.0.0.1:0")) as server:
         server.start()
         yield f"http://127.0.0.1:{server.port}"
@@ -122,6 +129,33 @@ def test_a_part_that_never_answers_costs_its_metrics_and_is_asked_once() -> None
     release.set()
     while "lorebot_late" not in metrics.text():
         pass
+
+
+def test_a_part_that_hangs_is_asked_once_and_takes_neither_health_nor_metrics_along() -> None:
+    asked, release = list[int](), threading.Event()
+
+    def hangs() -> str:
+        asked.append(1)
+        assert release.wait(60)
+        return ""
+
+    health = Health({"slack": str, "records": hangs}, patience_seconds=0.5)
+    crowd = 40  # more than the threads that asyncio has for all of them
+    with (
+        served(Monitor(health, Metrics(of_health(health)))) as url,
+        ThreadPoolExecutor(crowd) as pool,
+    ):
+        answers = [pool.submit(httpx.get, f"{url}/readyz", timeout=30) for _ in range(crowd)]
+        assert httpx.get(f"{url}/healthz", timeout=2).text == "alive\n"
+        for ready in (answer.result() for answer in answers):
+            assert ready.status_code == 503
+            assert ready.json()["slack"] == "ok"
+            assert "did not answer in time" in ready.json()["records"]
+        assert scraped(url)['lorebot_part_up{part="records"}'] == 0
+        assert asked == [1]
+        release.set()
+        while httpx.get(f"{url}/readyz").status_code != 200:
+            pass
 
 
 def test_metrics_of_the_records_tell_what_waits_and_what_is_kept(

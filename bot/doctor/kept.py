@@ -21,7 +21,7 @@ _NO_INDEX = (
 
 def records(settings: Settings) -> Iterator[Finding]:
     """The databases of records and jobs answer, are whole, and no newer than this version."""
-    for name, url in {"records": settings.records_url, "jobs": settings.jobs_url}.items():
+    for name, url in _databases(settings).items():
         try:
             found = probe(url)
         except RecordsError as error:
@@ -32,7 +32,7 @@ def records(settings: Settings) -> Iterator[Finding]:
                 "stop the bot and run `lorebot restore` with the newest backup.",
             )
             continue
-        if name == "records" and not found.is_known:
+        if name != "jobs" and not found.is_known:
             yield wrong(
                 "records",
                 f"{found.place} was written by a newer Lorebot (schema {found.revision}).",
@@ -42,6 +42,13 @@ def records(settings: Settings) -> Iterator[Finding]:
             yield well("records", f"The {name} at {found.place} answer.")
         else:
             yield well("records", f"The {name} at {found.place} are made at the first start.")
+
+
+def _databases(settings: Settings) -> dict[str, str]:
+    """Addresses by what is kept there; one that is shared is there once, and asked once."""
+    if settings.records_url == settings.jobs_url:
+        return {"records and jobs": settings.records_url}
+    return {"records": settings.records_url, "jobs": settings.jobs_url}
 
 
 def embedder(settings: Settings) -> Iterator[Finding]:

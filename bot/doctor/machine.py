@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from bot.doctor.finding import Finding, well, wrong
 from bot.errors import BotSettingsError
+from bot.records.address import parsed, password_of
 from bot.settings import Settings
 from bot.web_server import listening_socket
 from indexer.settings import settings_file
@@ -22,6 +25,8 @@ _SECRET_KEYS = {
     *("token", "bot_token", "app_token", "signing_secret", "client_secret", "token_keys"),
     *("api_key", "password"),
 }
+_SECRET_WORDS = ("token", "key", "secret", "password")
+"""Of keys that Lorebot does not know: those of a source's reader."""
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
@@ -87,7 +92,9 @@ def ports(settings: Settings) -> Iterator[Finding]:
             if running:
                 yield well("ports", f"A Lorebot that runs already listens at {address}.")
             else:
-                yield wrong("ports", str(error), f"Set {name} to HOST:PORT with a port of its own.")
+                taken = getattr(error.__cause__, "errno", None) == errno.EADDRINUSE
+                said = f"Another program listens at {address}." if taken else str(error)
+                yield wrong("ports", said, f"Set {name} to HOST:PORT with a port of its own.")
         else:
             yield well("ports", f"{name} {address} is free.")
 
@@ -98,7 +105,7 @@ def _is_lorebot(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=3) as answer:
             return bool(answer.read(16) == b"alive\n")
-    except (urllib.error.URLError, OSError, ValueError):
+    except (urllib.error.URLError, HTTPException, OSError, ValueError):
         return False
 
 
@@ -109,10 +116,35 @@ def _nearest(folder: Path) -> Path:
 
 
 def _secrets_in(table: Mapping[str, Any]) -> Iterator[str]:
-    """The keys that give a secret in plain words, in this table and those in it."""
+    """Where lorebot.toml gives a secret in plain words."""
+    yield from _given(table, _SECRET_KEYS.__contains__)
+    records = table.get("records")
+    if isinstance(records, Mapping) and _holds_password(records.get("url")):
+        yield "[records] url"
+    for source in table.get("sources", ()):
+        for name in ("arguments", "load"):
+            given = source.get(name) if isinstance(source, Mapping) else None
+            if isinstance(given, Mapping):
+                yield from _given(given, _sounds_secret)
+
+
+def _given(table: Mapping[str, Any], is_secret: Callable[[str], bool]) -> Iterator[str]:
+    """Keys of plain words, in this table and those in it; not of ``{env = "NAME"}``."""
     for key, value in table.items():
-        for inner in value if isinstance(value, list) else [value]:
+        values = value if isinstance(value, list) else [value]
+        for inner in values:
             if isinstance(inner, Mapping):
-                yield from _secrets_in(inner)
-        if key in _SECRET_KEYS and isinstance(value, str) and value:
+                yield from _given(inner, is_secret)
+        if is_secret(key) and any(isinstance(inner, str) and inner for inner in values):
             yield key
+
+
+def _sounds_secret(key: str) -> bool:
+    return any(word in key.lower() for word in _SECRET_WORDS)
+
+
+def _holds_password(url: object) -> bool:
+    try:
+        return isinstance(url, str) and bool(password_of(parsed(url)))
+    except ValueError:
+        return True  # nobody can say where in it the password is

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from bot.bootstrap import connect_model, load_model
 from bot.doctor.finding import Finding, well, wrong
-from bot.errors import LorebotError
+from bot.errors import LorebotError, RecordsError
 from bot.records.database import Database
 from bot.records.probe import probe
 from bot.records.registry import Registry
@@ -48,6 +48,9 @@ def _registered(settings: Settings) -> Iterator[Finding]:
                 yield well("model", f"{version.name} is there and unchanged.")
             if not any(versions):
                 yield well("model", "No model serves: documents are quoted.")
+    except RecordsError as error:
+        said = f"Which model serves is in the records, and they cannot be read. {error}"
+        yield wrong("model", said, "Mend the records first: `lorebot doctor --only records`.")
     except LorebotError as error:
         mend = "`lorebot model use` another version, or `lorebot model pull` the file again."
         yield wrong("model", str(error), mend)

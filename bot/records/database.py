@@ -11,14 +11,24 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from bot.errors import RecordsError
+from bot.records.address import connect_args, parsed, shown
 from bot.records.unfinished import check_finished
 from indexer.write_ahead import use_write_ahead_log
 
+# What the database does, or others in it. What else SQLAlchemy raises is a mistake of ours.
+_OF_THE_DATABASE = (DBAPIError, DisconnectionError, ObjectDeletedError, StaleDataError)
 _READING = "lorebot_reading"
 _MIGRATING = 5_673_902  # any number, as long as nothing else on the server locks it
 
@@ -47,7 +57,7 @@ class Database:
         except (SQLAlchemyError, CommandError) as error:
             self._engine.dispose()
             raise RecordsError(
-                f"The records at {self._engine.url!r} cannot be opened: {_reason(error)} "
+                f"The records at {shown(self._engine.url)} cannot be opened: {_reason(error)} "
                 "Check [records] url and that the server or folder is there and writable; "
                 "nothing was changed."
             ) from error
@@ -73,7 +83,12 @@ def _transaction(engine: Engine) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
-    except DBAPIError as error:
+    except NoConnectionFree as error:
+        raise RecordsError(
+            "The records are busy: no connection to the database came free in time. Look what "
+            "holds the database up, and try again."
+        ) from error
+    except _OF_THE_DATABASE as error:
         raise RecordsError(
             f"The records could not be read or written: {_reason(error)} "
             "Check the disk's free space or the database server."
@@ -81,12 +96,13 @@ def _transaction(engine: Engine) -> Iterator[Session]:
 
 
 def open_engine(url: str) -> Engine:
+    """Connects to nothing yet. Raises RecordsError where the address is none."""
     try:
-        address = make_url(url)
+        address = parsed(url)
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(address, pool_pre_ping=True)
-    except (ArgumentError, ModuleNotFoundError, OSError) as error:
+        engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args(address))
+    except (ArgumentError, ModuleNotFoundError, OSError, ValueError) as error:
         raise RecordsError(
             f"[records] url is no usable database address: {error} Use postgresql+psycopg://… "
             "(pip install 'lorebot[postgres]') or leave it empty for SQLite."

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sqlalchemy import URL, inspect, make_url, text
+from sqlalchemy import inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
@@ -15,6 +15,7 @@ from bot.records import (  # noqa: F401 - their tables belong to the metadata
     operation_tables,
     thread_tables,
 )
+from bot.records.address import password_of, without_password
 from bot.records.database import open_engine
 from bot.records.tables import Base
 from bot.records.unfinished import TABLE as _MARK
@@ -114,10 +115,12 @@ def _run(program: str, url: str, *options: str) -> None:
             f"Records on Postgres need {program}, which is not on the PATH: install the client "
             "programs (package postgresql-client) of the server's version or a newer one."
         )
-    target, password = _without_password(make_url(url))
+    address = make_url(url)
+    target = without_password(address).set(drivername="postgresql")
+    password = password_of(address)
     done = subprocess.run(  # noqa: S603 - the program was found on the PATH, nothing is a shell's
         [found, f"--dbname={target.render_as_string(hide_password=False)}", *options],
-        env=_WAIT | environment_of_others() | password,
+        env=_WAIT | environment_of_others() | ({"PGPASSWORD": password} if password else {}),
         capture_output=True,
         text=True,
         check=False,
@@ -125,15 +128,3 @@ def _run(program: str, url: str, *options: str) -> None:
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise RecordsError(f"{program} failed: {said[-1] if said else done.returncode}")
-
-
-def _without_password(address: URL) -> tuple[URL, dict[str, str]]:
-    """libpq's own address and the password for its environment, which is the query's where both
-    have one, as for the bot.
-    """
-    given = address.normalized_query.get("password", ())
-    password = str(given[-1] if given else address.password or "")
-    # Not set(), for which None means no change.
-    target = address._replace(drivername="postgresql", password=None)
-    target = target.difference_update_query(["password"])
-    return target, {"PGPASSWORD": password} if password else {}

@@ -8,17 +8,18 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
+from bot.records.address import parsed, shown
 from bot.records.database import open_engine
 from bot.records.unfinished import check_finished, mark_beside
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """``place`` is the address without its password. ``revision`` is the schema's, "" where there
+    """``place`` is the address without its secrets. ``revision`` is the schema's, "" where there
     is none yet; ``is_known`` says whether this version of Lorebot knows it.
     """
 
@@ -33,10 +34,10 @@ def probe(url: str) -> Probe:
     restore of it was cut short.
     """
     try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise RecordsError(f"It is no database address: {error}.") from error
-    place = address.render_as_string(hide_password=True)
+        address = parsed(url)
+    except ValueError as error:
+        raise RecordsError(f"[records] url: {error}") from error
+    place = shown(address)
     mark = mark_beside(address)
     if mark and not mark.exists() and not Path(address.database or "").exists():
         return Probe(place, exists=False)

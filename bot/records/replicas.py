@@ -16,18 +16,11 @@ from sqlalchemy import Connection, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
+from bot.records.address import connect_args
 
 _log = logging.getLogger(__name__)
 
-# A server whose machine vanished is found out within half a minute; see libpq's documentation.
-_OF_THE_CONNECTION = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 4,
-    "tcp_user_timeout": 20_000,  # milliseconds
-}
-# So is a process whose machine vanished, by the server.
+# A process whose machine vanished is found out by the server within half a minute.
 _OF_THE_SESSION = (
     "SET tcp_keepalives_idle = 10",
     "SET tcp_keepalives_interval = 5",
@@ -56,7 +49,7 @@ class Replica:
             url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args=_OF_THE_CONNECTION,
+            connect_args=connect_args(make_url(url)),
         )
         self._group = group
         self._name = name

@@ -81,3 +81,12 @@ def test_the_password_of_the_records_goes_into_their_address() -> None:
     )
     own = {"url": "postgresql+psycopg://a:b@postgres/lorebot", "password": "p"}
     assert RecordsTable.model_validate(own).address == own["url"]
+
+
+def test_a_settings_file_in_another_encoding_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lorebot.toml").write_bytes('data_dir = "Büro"'.encode("latin-1"))
+    monkeypatch.setenv("LOREBOT_CONFIG", str(tmp_path / "lorebot.toml"))
+    with pytest.raises(BotSettingsError, match=r"lorebot\.toml is no text in UTF-8.*byte 13"):
+        load()

@@ -1,3 +1,4 @@
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +8,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import (
+    DisconnectionError,
+    InvalidRequestError,
+    NoResultFound,
+    SQLAlchemyError,
+)
+from sqlalchemy.orm.exc import StaleDataError
 
 from bot.domain import (
     Answer,
@@ -24,6 +32,7 @@ from bot.records.answers import Answers, Reply
 from bot.records.database import Database, migrate, open_engine
 from bot.records.tables import Base
 from bot.records.votes import Votes
+from bot.slack.calls import temporary
 from indexer.documents import Audience, Chunk, Passage
 
 ASKED = Asked("C1:1.5", "Ev1", "C1", "1.5", "U1", "How much?")
@@ -190,10 +199,34 @@ def test_a_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     assert path.read_text() == "my shopping list " * 100
 
 
-def test_errors_never_show_a_password() -> None:
-    with pytest.raises(RecordsError) as caught:
-        Database("postgresql+psycopg://lorebot:s3cret@127.0.0.1:1/lorebot")
-    assert "s3cret" not in str(caught.value)
+@pytest.mark.parametrize("error", [DisconnectionError("gone"), StaleDataError("0 were matched")])
+def test_what_the_database_does_is_worth_another_try(
+    database: Database, error: SQLAlchemyError
+) -> None:
+    with pytest.raises(RecordsError, match="could not be read") as caught, database.session():
+        raise error
+    assert temporary(caught.value)
+
+
+@pytest.mark.parametrize("error", [NoResultFound("no row"), InvalidRequestError("a mistake")])
+def test_a_mistake_of_ours_stays_what_it_is(database: Database, error: SQLAlchemyError) -> None:
+    with pytest.raises(type(error)), database.session():
+        raise error
+
+
+def test_records_that_too_many_read_at_once_are_worth_another_try(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database._engine.pool, "_timeout", 0.1)  # half a minute otherwise
+
+    def crowd() -> None:
+        with ExitStack() as readers:
+            for _ in range(100):
+                readers.enter_context(database.reading()).scalar(text("SELECT 1"))
+
+    with pytest.raises(RecordsError, match="are busy") as caught:
+        crowd()
+    assert temporary(caught.value)
 
 
 def test_migrations_keep_every_row(tmp_path: Path) -> None:
