@@ -13,6 +13,7 @@ from sqlalchemy import URL, Column, Engine, MetaData, Table, Text, delete, inser
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
+from bot.records.address import shown
 
 TABLE = "lorebot_unfinished_restore"
 FILE = "unfinished-restore.json"
@@ -48,7 +49,11 @@ def noted(engine: Engine) -> str | None:
         with engine.connect() as connection:
             return connection.scalar(select(_MARK.c.noted))
     except (OSError, UnicodeDecodeError, SQLAlchemyError) as error:
-        raise RecordsError(f"The records cannot be read: {_reason(error)}.") from error
+        raise RecordsError(
+            f"The records at {shown(engine.url)} cannot be opened: {_reason(error)}. Check "
+            "[records] url and that the server or folder is there and writable; nothing was "
+            "changed."
+        ) from error
 
 
 def end(engine: Engine) -> None:
