@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.jobs import Jobs
 from bot.training import start_training
+from tests.telemetry.test_logs import TOKEN
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -20,7 +21,7 @@ def test_the_worker_logs_as_the_settings_say_and_without_secrets(tmp_path: Path)
     with closing(Jobs(f"sqlite:///{tmp_path / '.lorebot' / 'jobs.sqlite'}")) as bot:
         bot.launch()
         start_training(bot, "support")
-    golden = tmp_path / "xoxb-1234-abcdef"  # is not there, and the failure will name it
+    golden = tmp_path / TOKEN  # is not there, and the failure will name it
     source = f'[[sources]]\nname = "docs"\npath = "{tmp_path}"\naudience = "public"\n'
     (tmp_path / "lorebot.toml").write_text(f'{source}[adapters.dataset]\ngolden = "{golden}"\n')
     given = {
