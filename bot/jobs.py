@@ -191,8 +191,8 @@ class Jobs:
     def at_end(self, function: Callable[[], object]) -> Iterator[None]:
         """Within a job: call ``function()`` when the block has ended, in whatever way.
 
-        Not where the job goes on: at the next start, or in the process that took it over because
-        it held this one for dead.
+        Not where the job goes on: at the next start, where the block was interrupted by it, or in
+        the process that took it over because it held this one for dead.
         """
         try:
             yield
@@ -202,8 +202,7 @@ class Jobs:
             if not self.is_closed:
                 function()
             raise
-        if not self.is_closed:
-            function()
+        function()
 
     def close(self, timeout_seconds: int = 10) -> None:
         """Wait for running jobs up to the timeout; the rest resumes at the next start.

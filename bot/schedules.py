@@ -24,8 +24,8 @@ class Schedules:
         self._schedules.append({"schedule_name": name, "workflow_fn": workflow, "schedule": cron})
 
     def begin(self) -> None:
-        """After DBOS has been launched."""
-        self._reckon()
+        """After DBOS has been launched. What other processes wait for stays as it is."""
+        DBOS.apply_schedules(self._schedules)
         if self._schedules:
             self._clock = ClockWatch(self._reckon)
 

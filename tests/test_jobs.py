@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -241,6 +241,28 @@ def test_the_end_of_a_job_is_told_in_whatever_way_it_ends(jobs: Jobs, fails: boo
     jobs.launch()
     jobs.start("work", "a")
     assert ended.wait(10)
+
+
+def test_the_end_of_a_job_is_told_also_while_its_process_closes(url: str) -> None:
+    begun, go_on, ended = Event(), Event(), Event()
+    jobs = Jobs(url)
+
+    def work(_key: str) -> None:
+        with jobs.at_end(ended.set):
+            begun.set()
+            go_on.wait(30)
+
+    jobs.register("work", work)
+    jobs.launch()
+    jobs.start("work", "a")
+    assert begun.wait(10)
+    closing = Thread(target=jobs.close)
+    closing.start()
+    while not jobs.is_closed:
+        time.sleep(0.01)
+    go_on.set()
+    closing.join()
+    assert ended.is_set()
 
 
 def test_a_job_that_another_process_took_over_ends_there_alone(jobs: Jobs) -> None:

@@ -46,8 +46,9 @@ def back_up(settings: Settings, target: Path, *, models: bool = False) -> tuple[
     if not settings.has_records:
         raise BackupError(f"There is nothing to back up: no bot has kept records in {folder} yet.")
     now = datetime.now(UTC)
-    if target.is_dir():
-        target = target / f"lorebot-{now:%Y%m%dT%H%M%SZ}.zip"
+    with written_or_explained(target):  # also a folder that this user may not look into
+        if target.is_dir():
+            target = target / f"lorebot-{now:%Y%m%dT%H%M%SZ}.zip"
     with (
         in_use(folder),
         written_or_explained(target),

@@ -5,12 +5,15 @@ What stands in a wrong place of an address may be a piece of its password: no se
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 _FORM = "write postgresql+psycopg://USER@HOST:5432/DATABASE"
 _ESCAPED = "in a name or password @ is written %40, : %3A, / %2F, ? %3F, [ %5B"
 _PASSWORD = "password"
+_QUERY = re.compile(r"(\w+=[^&]*(&\w+=[^&]*)*)?")
 _PATIENCE = {  # in libpq's own words, and in seconds but where it wants milliseconds
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -30,8 +33,9 @@ def parsed(url: str) -> URL:
         raise ValueError(f"Its host or port is wrong: {_FORM}; {_ESCAPED}.") from None
     if address.port is not None and not 0 < address.port < 65_536:
         raise ValueError(f"Its port is none: {_FORM}.")
-    after_user = url.partition("://")[2].partition(":")[2]
-    if address.password is not None and after_user.count("@") > 1:
+    place, _, query = url.partition("://")[2].partition("?")
+    unescaped = place.partition(":")[2].count("@") > 1 or not _QUERY.fullmatch(query)
+    if address.password is not None and unescaped:
         raise ValueError(f"It holds an @ that is not escaped: {_ESCAPED}.")
     return address
 
@@ -66,4 +70,6 @@ def connect_args(address: URL) -> dict[str, int]:
     """
     if address.get_backend_name() != "postgresql" or "psycopg" not in address.get_driver_name():
         return {}
+    if "service" in address.query:
+        return {}  # its file says all that
     return {key: value for key, value in _PATIENCE.items() if key not in address.query}

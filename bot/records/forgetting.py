@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -123,7 +124,8 @@ def _person(session: Session, user: str, until: datetime | None = None) -> int:
             AuditRow.subject.contains(user, autoescape=True), _not_after(AuditRow.at, until)
         )
     ):
-        act.subject = without_names(act.subject).replace(user, pseudonym(user))
+        told = without_names(act.subject)
+        act.subject = re.sub(rf"\b{re.escape(user)}\b", pseudonym(user), told)
     in_channels = select(QuestionRow.id).where(not_(QuestionRow.is_direct))
     _forget_threads(session, AnswerRow.question_id.in_(in_channels), until)
     gone = session.scalars(

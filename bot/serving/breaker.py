@@ -38,8 +38,8 @@ class CircuitBreaker:
 
     @property
     def problem(self) -> str:
-        """Why it is open; "" where it is not."""
-        return self._reason if self.is_open else ""
+        """Why it is open; "" where it is not, or where the next call will try the server."""
+        return self._reason if self.is_open and self._clock() < self._opens_at else ""
 
     @contextmanager
     def call(self) -> Iterator[None]:

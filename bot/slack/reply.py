@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -125,9 +126,14 @@ class Reply:
 
     def _show_draft(self, text: str) -> None:
         now = time.monotonic()
-        if now < self._drafts_until or self._is_answered() or not self._paces.updates.take():
+        if now < self._drafts_until:
             return
         self._drafts_until = now + _SECONDS_BETWEEN_DRAFTS
+        if not self._paces.updates.take():
+            return
+        if self._is_answered():
+            self._drafts_until = math.inf
+            return
         try:
             self._update(blocks.draft(text))
         except SlackCallFailed as error:

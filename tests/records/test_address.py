@@ -74,6 +74,7 @@ def test_an_address_is_shown_with_its_user_and_without_secrets() -> None:
         (f"{SERVER}lorebot@team@db/x", "lorebot@team:p%5B1@db/x"),
         (f"{SERVER}lorebot:a[b@db/x", "lorebot:a[b@db/x"),
         (f"{SERVER}lorebot@db/x?password=b", "lorebot@db/x?password=b"),
+        (f"{SERVER}lorebot:b@db/x?sslcert=/c@d", "lorebot:b@db/x?sslcert=/c@d"),
     ],
 )
 def test_the_password_of_its_own_setting_is_used_where_the_address_has_none(

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bot.job_states import State
+from bot.jobs import Jobs
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.settings import Settings
@@ -16,6 +18,7 @@ from indexer.library import Library, open_library
 from indexer.settings import FilesSource, SlackSource
 from tests.scenarios.conftest import ALICE, HELP, LEADERS, Message, ask, connected, lorebot, shown
 from tests.scenarios.test_crash import environment, running
+from tests.services.databases import execute
 
 __all__ = ["environment"]
 
@@ -191,6 +194,19 @@ def test_two_never_run_at_once(workspace: Workspace, pages: Path) -> None:
     reported(workspace, "Read again", "1 new")
     lorebot(workspace, "reindex all")
     reported(workspace, "Read again", "3 unchanged")
+
+
+@pytest.mark.usefixtures("library")
+def test_a_place_that_was_left_taken_by_what_is_over_is_given_free(
+    workspace: Workspace, settings: Settings
+) -> None:
+    """As where the records failed just when it was to be given back."""
+    lorebot(workspace, "reindex all")
+    reported(workspace, "Read again")
+    for job in execute(settings.records_url, "SELECT id FROM reindexes"):
+        workspace.wait_for(lambda job=job: Jobs.state("reindex", job.id) is State.DONE)  # type: ignore[misc]
+    assert execute(settings.records_url, "UPDATE reindexes SET running = true")
+    assert "I have begun" in lorebot(workspace, "reindex all")["text"]
 
 
 @pytest.mark.usefixtures("held")

@@ -180,8 +180,11 @@ def test_the_answer_of_whoever_took_over_is_not_drafted_over(
     question = Question(asked.id, asked.text, Audience.of("public"))
     desk.answers.save(Answer(question, BODY, Ending.QUOTED, Versions("", "", "")))
     other.complete(WHOLE)
+    looks: list[str] = []
+    monkeypatch.setattr(desk.answers, "find", lambda question_id: looks.append(question_id) or "a")
     for text in ("Meals: 45", "Meals: 45 EUR", "Meals: 45 EUR. [1]"):
         slow.show(text)
+    assert looks == [asked.id]  # not at every word
     (message,) = desk.thread()
     assert shown(message) == WHOLE.body
 

@@ -72,14 +72,18 @@ def test_health_knows_of_a_server_that_is_away_and_that_it_is_back() -> None:
 
 
 def test_health_knows_of_a_server_that_answered_once_and_fails_since() -> None:
+    now = 0.0
+
     class Failing(ScriptedModel):
-        breaker = CircuitBreaker(failures=2)
+        breaker = CircuitBreaker(failures=2, seconds=20, clock=lambda: now)
 
     models = ServerModels(lambda: Failing("fine"))
     for problems in ((), ("It is out of memory.",)):
         with pytest.raises(ModelUnreachable), Failing.breaker.call():
             raise ModelUnreachable("It is out of memory.")
         assert models.problems() == problems
+    now = 21.0  # who asks now tries it, and nobody asks whom the probe calls not ready
+    assert models.problems() == ()
 
 
 def test_after_closing_nothing_is_connected_again() -> None:

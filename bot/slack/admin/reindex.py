@@ -6,12 +6,14 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.errors import LorebotError, ReindexRunning
 from bot.indexing import APPLICATION, QUEUE
+from bot.job_states import State
 from bot.jobs import Jobs
 from bot.records.audit import Act
 from bot.records.reindexes import Reindex, Reindexes
@@ -63,22 +65,32 @@ class ReindexCommand:
         dry_run = "--dry-run" in call.words
         scope = _scope([word for word in call.words if word != "--dry-run"])
         self._reindexer.check(scope)
+        begin = partial(
+            self._reindexes.begin, scope.kind, scope.name, dry_run=dry_run, asked_by=call.user
+        )
         try:
-            begun = self._reindexes.begin(
-                scope.kind, scope.name, dry_run=dry_run, asked_by=call.user
-            )
+            begun = begin()
         except ReindexRunning:
-            self._resume()
-            raise
+            if not self._gave_free():
+                raise
+            begun = begin()
         self._start(begun.id)
         return plain(
             "I have begun. Watch how far I am in our direct messages; there you can also stop me."
         )
 
-    def _resume(self) -> None:
-        """One whose process died before its job was kept would hold the only place for ever."""
-        if running := self._reindexes.running():
-            self._start(running.id)
+    def _gave_free(self) -> bool:
+        """A process that died may have left the only place taken: for ever by a job that is over,
+        or by one that it had not begun, which begins now.
+        """
+        running = self._reindexes.running()
+        if running is None:
+            return True
+        if self._jobs.state(_JOB, running.id) in (State.DONE, State.FAILED):
+            self._reindexes.end(running.id)
+            return True
+        self._start(running.id)
+        return False
 
     def _start(self, reindex_id: str) -> None:
         if self._by_worker:
