@@ -100,10 +100,10 @@ class WeaviateStore:
         try:
             self._alias = WeaviateAlias(self._server, table, f"{identity} {dimension}")
             self._alias.begin() if rebuild else self._alias.open()
+            self._collections = WeaviateCollections(self._server, self._alias.names)
         except BaseException:
             self._server.close()
             raise
-        self._collections = WeaviateCollections(self._server, self._alias.names)
         self._writing = threading.Lock()
         self._moving = threading.Lock()
         self._known: dict[str, tuple[int, float]] = {}

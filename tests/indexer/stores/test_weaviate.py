@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
 from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate_server import WeaviateServer
 from tests.contracts.conftest import DIMENSION
 from tests.contracts.test_store import ENGINEERS, found_texts, put, search
 from tests.services.weaviate_standin import Fault, WeaviateStandIn, slow
@@ -68,6 +69,25 @@ class TestAway:
             time.sleep(0.5)
             standin.start()
             assert searching.result() == ["apple"]
+
+    def test_an_index_that_cannot_be_opened_leaves_no_connection(
+        self, table: StoreTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closed: list[WeaviateServer] = []
+        close = WeaviateServer.close
+
+        def closing_and_told(server: WeaviateServer) -> None:
+            closed.append(server)
+            close(server)
+
+        def away(*_arguments: object) -> None:
+            raise StoreError("It went away just then.")
+
+        monkeypatch.setattr(WeaviateServer, "close", closing_and_told)
+        monkeypatch.setattr("indexer.stores.weaviate.WeaviateCollections", away)
+        with pytest.raises(StoreError, match="just then"):
+            opened(table)
+        assert len(closed) == 1
 
     def test_a_check_asks_once_however_much_is_indexed_and_tells(
         self, standin: WeaviateStandIn, table: StoreTable
