@@ -224,12 +224,7 @@ def worker() -> None:
     # at once: what is begun bears being killed and goes on at the next start
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = load()
-    logs.configure(
-        settings.logs.format,
-        settings.logs.level,
-        replica=settings.records.replica,
-        secrets=logs.secrets_of(settings),
-    )
+    logs.follow(settings)
     with working(settings, Terminal(complaints)):
         threading.Event().wait()
 

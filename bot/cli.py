@@ -76,12 +76,7 @@ def _logging(
 def _log_as(settings: Settings) -> None:
     """As the settings say, from now on; --verbose still means at least info."""
     verbose = logging.getLogger().isEnabledFor(logging.INFO) and settings.logs.level != "debug"
-    logs.configure(
-        settings.logs.format,
-        "info" if verbose else settings.logs.level,
-        replica=settings.records.replica,
-        secrets=logs.secrets_of(settings),
-    )
+    logs.follow(settings, "info" if verbose else None)
 
 
 @app.command()

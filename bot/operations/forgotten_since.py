@@ -39,10 +39,10 @@ def gathered(settings: Settings, archive: Archive, newer: Path | None) -> Known:
     The archive tells of more than its records where somebody was forgotten while it was made.
     Raises BackupError and RecordsError.
     """
-    lists = [_in_place(settings), _of_cut_short(settings), Known(forgotten=_list_of(archive))]
+    lists = [_in_place(settings), _of_cut_short(settings), _kept_in(archive)]
     if newer:
         with opened(newer) as other:
-            lists.append(Known(forgotten=_list_of(other)))
+            lists.append(_kept_in(other))
     return _together(lists)
 
 
@@ -64,8 +64,8 @@ def _of_cut_short(settings: Settings) -> Known:
         return Known(is_whole=False)
 
 
-def _list_of(archive: Archive) -> tuple[Forgotten, ...]:
-    return archive.manifest.forgotten
+def _kept_in(archive: Archive) -> Known:
+    return Known(forgotten=archive.manifest.forgotten)
 
 
 def _together(lists: Sequence[Known]) -> Known:

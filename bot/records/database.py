@@ -24,6 +24,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from bot.errors import RecordsError
 from bot.records.address import connect_args, parsed, shown
+from bot.records.reasons import reason
 from bot.records.unfinished import check_finished
 from indexer.write_ahead import use_write_ahead_log
 
@@ -57,7 +58,7 @@ class Database:
         except (SQLAlchemyError, CommandError) as error:
             self._engine.dispose()
             raise RecordsError(
-                f"The records at {shown(self._engine.url)} cannot be opened: {_reason(error)} "
+                f"The records at {shown(self._engine.url)} cannot be opened: {reason(error)}. "
                 "Check [records] url and that the server or folder is there and writable; "
                 "nothing was changed."
             ) from error
@@ -90,7 +91,7 @@ def _transaction(engine: Engine) -> Iterator[Session]:
         ) from error
     except _OF_THE_DATABASE as error:
         raise RecordsError(
-            f"The records could not be read or written: {_reason(error)} "
+            f"The records could not be read or written: {reason(error)}. "
             "Check the disk's free space or the database server."
         ) from error
 
@@ -146,9 +147,3 @@ def migrate(engine: Engine, revision: str = "head") -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-
-
-def _reason(error: BaseException) -> str:
-    """The driver's own words, without SQL or parameters, which may hold private text."""
-    original = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return f"{str(original).strip().splitlines()[0].rstrip('.')}." if str(original) else "?"

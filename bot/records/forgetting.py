@@ -6,17 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    and_,
-    delete,
-    exists,
-    not_,
-    select,
-    true,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, and_, delete, exists, not_, select, true, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.records.audit import without_names

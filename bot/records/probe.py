@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.errors import RecordsError
 from bot.records.address import parsed, shown
 from bot.records.database import open_engine
+from bot.records.reasons import reason
 from bot.records.unfinished import check_finished, mark_beside
 
 
@@ -46,8 +47,7 @@ def probe(url: str) -> Probe:
         check_finished(engine)
         return _probe(engine, place)
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise RecordsError(f"{place}: {cause}") from error
+        raise RecordsError(f"{place}: {reason(error)}") from error
     finally:
         engine.dispose()
 

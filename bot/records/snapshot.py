@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.errors import RecordsError
 from bot.records.database import Database, open_engine
 from bot.records.model_tables import ModelVersionRow
+from bot.records.reasons import reason
 from bot.records.tables import QuestionRow
 
 
@@ -116,7 +117,6 @@ def _engine(url: str, failure: str) -> Iterator[Engine]:
     try:
         yield engine
     except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise RecordsError(f"{failure}: {cause.rstrip('.')}.") from error
+        raise RecordsError(f"{failure}: {reason(error)}.") from error
     finally:
         engine.dispose()

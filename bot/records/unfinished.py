@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import RecordsError
 from bot.records.address import shown
+from bot.records.reasons import reason
 
 TABLE = "lorebot_unfinished_restore"
 FILE = "unfinished-restore.json"
@@ -35,7 +36,7 @@ def begin(engine: Engine, noted: str) -> None:
             connection.execute(insert(_MARK).values(noted=noted))
     except (OSError, SQLAlchemyError) as error:
         raise RecordsError(
-            f"The restore could not begin ({_reason(error)}): nothing was changed."
+            f"The restore could not begin ({reason(error)}): nothing was changed."
         ) from error
 
 
@@ -50,7 +51,7 @@ def noted(engine: Engine) -> str | None:
             return connection.scalar(select(_MARK.c.noted))
     except (OSError, UnicodeDecodeError, SQLAlchemyError) as error:
         raise RecordsError(
-            f"The records at {shown(engine.url)} cannot be opened: {_reason(error)}. Check "
+            f"The records at {shown(engine.url)} cannot be opened: {reason(error)}. Check "
             "[records] url and that the server or folder is there and writable; nothing was "
             "changed."
         ) from error
@@ -67,7 +68,7 @@ def end(engine: Engine) -> None:
             _MARK.drop(connection, checkfirst=True)
     except (OSError, SQLAlchemyError) as error:
         raise RecordsError(
-            f"The backup is in place, but the restore could not end ({_reason(error)}): mend that, "
+            f"The backup is in place, but the restore could not end ({reason(error)}): mend that, "
             "and run it again with --force."
         ) from error
 
@@ -105,9 +106,3 @@ def _synced(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _reason(error: Exception) -> str:
-    """The driver's own words, without SQL."""
-    original = getattr(error, "orig", None) or error
-    return (str(original).strip().splitlines() or ["?"])[0].rstrip(".")

@@ -18,13 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from pydantic import BaseModel, SecretStr
 
 from bot.errors import LorebotError
 from bot.telemetry.spans import current_question, trace_id_of
 from indexer.errors import IndexerError
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -60,6 +63,16 @@ def configure(
     for name in _OWN_HANDLERS:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
+
+
+def follow(settings: Settings, level: Level | None = None) -> None:
+    """``configure`` as the settings say, but for the level where one is given."""
+    configure(
+        settings.logs.format,
+        level or settings.logs.level,
+        replica=settings.records.replica,
+        secrets=secrets_of(settings),
+    )
 
 
 def secrets_of(value: object) -> Iterator[str]:
