@@ -20,7 +20,7 @@ from bot.answering.thresholds import Thresholds
 from bot.domain import Question
 from bot.serving.lending import FixedModels
 from bot.serving.model import LanguageModel
-from indexer.library import Library
+from indexer.index import Library
 
 CANDIDATE, SERVING, BASE = "candidate", "serving", "base"
 ALONE = " alone"

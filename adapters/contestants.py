@@ -15,7 +15,7 @@ from bot.errors import ModelError
 from bot.prompts import NOTHING_FOUND
 from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
 from indexer.documents import Passage
-from indexer.library import Library
+from indexer.index import Library
 
 _log = logging.getLogger(__name__)
 

@@ -52,7 +52,7 @@ from bot.records.database import Database
 from bot.records.feedback import Feedback, Judged
 from bot.serving.model import LanguageModel
 from indexer.documents import Passage
-from indexer.library import Library
+from indexer.index import Library
 from indexer.stores.base import IndexedDocument
 
 _TRUST = (Source.ESCALATION, Source.CORRECTION, Source.GOLDEN, Source.VOTE, Source.RLAIF)

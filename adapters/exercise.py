@@ -30,7 +30,7 @@ from bot.serving.lending import FixedModels
 from bot.serving.model import LanguageModel
 from bot.settings import Settings
 from indexer.documents import PUBLIC, Audience
-from indexer.library import Library
+from indexer.index import Library
 
 WITH, WITHOUT = "with retrieval", "without retrieval"
 _EVERYBODY = Audience.of(PUBLIC)

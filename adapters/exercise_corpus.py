@@ -13,9 +13,9 @@ from llama_index.core.node_parser import SentenceSplitter
 from pydantic import Field
 
 from bot.settings import Settings
-from indexer.chunking import Chunker
+from indexer.chunking.chunking import Chunker
 from indexer.documents import Chunk, Document
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import StoreTable, Table
 from indexer.sources.beir import BeirCorpus, Judgements, read_judgements, read_questions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bot.serving.model import LanguageModel
-from indexer.library import Library
+from indexer.index import Library
 
 
 def index_identity(library: Library) -> str:

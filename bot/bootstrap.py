@@ -26,9 +26,9 @@ from bot.serving.model import LanguageModel
 from bot.serving.serving_models import Load, ServingModels, open_version
 from bot.settings import ModelTable, Settings
 from indexer.errors import SourceError
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.sources.base import Unreadable
-from indexer.sync import Progress, no_progress
+from indexer.sync.sync import Progress, no_progress
 
 if TYPE_CHECKING:
     from bot.slack.app import SlackBot

@@ -38,7 +38,7 @@ from bot.telemetry import logs
 from bot.terminal import rendered
 from indexer.documents import PUBLIC, Audience
 from indexer.errors import IndexerError
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource, StoreTable
 from indexer.sources.base import Unreadable
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from bot.errors import LorebotError
 from bot.jobs import Jobs
 from indexer.errors import IndexerError
-from indexer.library import Library
+from indexer.index import Library
 
 APPLICATION = "lorebot-indexing"
 QUEUE = "indexing"

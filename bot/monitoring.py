@@ -17,7 +17,7 @@ from bot.settings import Settings
 from bot.telemetry import gauges
 from bot.telemetry.tracing import traced
 from bot.web_server import WebServer
-from indexer.library import Library
+from indexer.index import Library
 
 if TYPE_CHECKING:
     from bot.slack.app import SlackBot

@@ -9,10 +9,10 @@ from urllib.parse import urldefrag
 from bot.errors import ReindexRefused
 from bot.settings import Settings
 from indexer.documents import Document
-from indexer.library import Library, open_source, open_sources
+from indexer.index import Library, open_source, open_sources
 from indexer.settings import SlackSource
 from indexer.sources.base import Source, Unreadable
-from indexer.sync import Plan, Progress, Report, shrinks_suspiciously
+from indexer.sync.sync import Plan, Progress, Report, shrinks_suspiciously
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,14 @@ from rich.table import Column, Table
 
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
-from indexer.journal import Entry
-from indexer.library import Library, open_library, open_source, open_sources
-from indexer.ranking import Explanation
+from indexer.index import Library, open_library, open_source, open_sources
+from indexer.retrieval.ranking import Explanation
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
 from indexer.sources.base import Source
 from indexer.stores.base import IndexedDocument
-from indexer.sync import Plan, Progressed, Report
+from indexer.sync.journal import Entry
+from indexer.sync.sync import Plan, Progressed, Report
 
 app = typer.Typer(
     help="Index documents and search them.",
@@ -151,7 +151,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
 ) -> None:
     """How well the settings retrieve: judged questions asked of their own corpus."""
-    from indexer.evaluate import evaluate as measure
+    from indexer.evaluation import evaluate as measure
 
     with _progress() as progress:
         result = measure(folder, load(IndexSettings), progress)

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from bot.records.database import Database
-from indexer.embedder_file import DEFAULT_EMBEDDER
-from indexer.embedding import LlamaCppEmbedding
+from indexer.embedding.embedder_file import DEFAULT_EMBEDDER
+from indexer.embedding.embedding import LlamaCppEmbedding
 from tests.services.tiny_model import tiny_model
 
 __all__ = ["tiny_model"]

@@ -20,7 +20,7 @@ from bot.records.database import Database
 from bot.serving.lending import FixedModels
 from bot.settings import Settings, load
 from bot.telemetry import gauges
-from indexer.library import open_library
+from indexer.index import open_library
 from tests.deployment.compose_file import (
     DEVELOPMENT,
     PRODUCTION,

@@ -20,7 +20,7 @@ from bot.doctor.examination import CHECKS, examine
 from bot.doctor.machine import disk
 from bot.records.database import Database
 from bot.settings import Settings
-from indexer.library import open_library, open_sources
+from indexer.index import open_library, open_sources
 from tests.deployment.examined import (
     Tables,
     one_wrong,

@@ -14,7 +14,7 @@ import pytest
 from bot.indexing import APPLICATION, QUEUE, Refreshing
 from bot.jobs import Jobs
 from bot.settings import Settings
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource
 
 NEVER = "0 0 1 1 *"

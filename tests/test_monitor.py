@@ -23,8 +23,8 @@ from bot.records.turns import Turns
 from bot.records.votes import Votes
 from bot.telemetry.gauges import of_health, of_jobs, of_records, of_syncs
 from bot.web_server import WebServer
-from indexer.journal import Journal
-from indexer.sync import Report
+from indexer.sync.journal import Journal
+from indexer.sync.sync import Report
 from tests.records.test_records import ASKED, answer_to
 
 State = dict[str, str]

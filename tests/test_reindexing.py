@@ -10,9 +10,9 @@ from bot.errors import ReindexRefused
 from bot.reindexing import Reindexer, Scope
 from bot.settings import Settings
 from bot.workspace import Workspace
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import SlackSource
-from indexer.sync import no_progress
+from indexer.sync.sync import no_progress
 
 HELP, ENGINEERING, ALICE = "C0HELP", "C0ENG", "U0ALICE"
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
 
+from indexer.chunking.markdown import Block, Kind, parse
 from indexer.documents import Passage
-from indexer.markdown import Block, Kind, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
 from bot.telemetry.counted import MODEL_FAILURES
 from indexer.documents import Document, Passage
-from indexer.library import Library
+from indexer.index import Library
 
 _log = logging.getLogger(__name__)
 

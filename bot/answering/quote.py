@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.answering.cite import Numbering
 from bot.answering.judge import Evidence
 from bot.domain import Citation
-from indexer.markdown import Kind
+from indexer.chunking.markdown import Kind
 
 _QUOTES = 3
 _PARAGRAPH_CHARACTERS = 420

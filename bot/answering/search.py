@@ -9,9 +9,9 @@ from bot.answering.hypothesis import hypothetical_vector, may_help
 from bot.answering.judge import Evidence, EvidenceJudge
 from bot.domain import Question, Reflection
 from bot.serving.model import Cancellation, LanguageModel
-from indexer.chunking import embedded_text
+from indexer.chunking.chunking import embedded_text
 from indexer.documents import Chunk, Document, Passage
-from indexer.library import Library
+from indexer.index import Library
 
 _ATTACHED_CHUNKS = 200
 _ATTACHED_PASSAGES = 6

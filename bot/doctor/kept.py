@@ -9,9 +9,9 @@ from bot.doctor.finding import Finding, well, wrong
 from bot.errors import RecordsError
 from bot.records.probe import probe
 from bot.settings import Settings
-from indexer.embedding import LlamaCppEmbedding
+from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.errors import EmbedderError, IndexerError, StoreOutdated
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 
 _LONGEST_SILENCE = timedelta(days=1)
 _NO_INDEX = (

@@ -22,7 +22,7 @@ from bot.slack.oauth import States, Workspaces, oauth_settings
 from bot.slack.people import listen_to_people
 from bot.slack.tokens import app_token_explained
 from bot.slack.transport import HttpTransport, SocketTransport, Transport, close_socket
-from indexer.library import Library
+from indexer.index import Library
 
 __all__ = ["SlackBot", "close_socket"]
 

@@ -19,7 +19,7 @@ from bot.domain import AttachedFile
 from bot.slack.blocks import FILE_MEGABYTES
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
-from indexer.extract import KINDS, Extractor
+from indexer.extraction import KINDS, Extractor
 from indexer.settings import ExtractionTable
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from bot.health import Health
 from bot.records.registry import Registry
 from bot.records.statistics import Statistics, Week
 from bot.slack.said import safe
-from indexer.library import Library
+from indexer.index import Library
 
 _BAR = 12
 _UNREADABLE_SHOWN = 3

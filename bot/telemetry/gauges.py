@@ -21,9 +21,9 @@ from bot.health import Health
 from bot.records.database import Database
 from bot.records.figures import figures
 from bot.serving.lending import InUse, Models
-from indexer.journal import Journal
-from indexer.library import Library
+from indexer.index import Library
 from indexer.stores.base import IndexedDocument
+from indexer.sync.journal import Journal
 
 if TYPE_CHECKING:
     from bot.serving.breaker import CircuitBreaker

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from indexer.chunking.markdown import first_heading
 from indexer.formats.extracted import Extracted
 from indexer.formats.plain import decode
-from indexer.markdown import first_heading
 
 
 def read(content: bytes) -> Extracted:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from indexer.chunking.markdown import first_heading, unix_lines
 from indexer.errors import DocumentError
 from indexer.formats.extracted import Extracted
-from indexer.markdown import first_heading, unix_lines
 
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 

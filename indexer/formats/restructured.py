@@ -10,10 +10,10 @@ from docutils.core import publish_parts
 from docutils.parsers.rst import Directive, directives
 from docutils.parsers.rst.languages import en
 
+from indexer.chunking.markdown import first_heading
 from indexer.formats.extracted import Extracted
 from indexer.formats.plain import decode
 from indexer.formats.web import markdown
-from indexer.markdown import first_heading
 
 _ROLE = re.compile(
     r":(?!pep|rfc|code|math)[a-z][\w+.:-]*:`~?([^`<]*[^`<\s])\s*(?:<[^`>]*>)?`", re.IGNORECASE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bs4 import BeautifulSoup
 from markdownify import MarkdownConverter
 
+from indexer.chunking.markdown import first_heading
 from indexer.formats.extracted import Extracted, one_line
-from indexer.markdown import first_heading
 
 _NOT_TEXT = (
     "script style noscript template iframe object svg canvas nav form button "

@@ -6,10 +6,10 @@ import io
 
 import mammoth
 
+from indexer.chunking.markdown import first_heading
 from indexer.formats.archive import open_archive
 from indexer.formats.extracted import Extracted
 from indexer.formats.web import markdown
-from indexer.markdown import first_heading
 
 
 def read(content: bytes) -> Extracted:

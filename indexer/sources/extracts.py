@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from indexer.errors import DocumentError
-from indexer.extract import VERSION, Extractor
+from indexer.extraction import VERSION, Extractor
 from indexer.formats.extracted import Extracted
 from indexer.settings import ExtractionTable
 from indexer.sources.memory import Remembered, SourceMemory

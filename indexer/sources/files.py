@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from indexer import front_matter
+from indexer.chunking.markdown import first_heading, unix_lines
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
-from indexer.extract import KINDS
+from indexer.extraction import KINDS
 from indexer.formats.plain import decode
 from indexer.front_matter import FrontMatter
-from indexer.markdown import first_heading, unix_lines
 from indexer.settings import ExtractionTable
 from indexer.settings import FilesSource as FilesTable
 from indexer.sources.base import Unreadable

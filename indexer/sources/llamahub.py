@@ -10,9 +10,9 @@ from typing import Any
 from llama_index.core.schema import Document as LlamaDocument
 from pydantic import SecretStr
 
+from indexer.chunking.markdown import first_heading, unix_lines
 from indexer.documents import Audience, Document
 from indexer.errors import SourceError
-from indexer.markdown import first_heading, unix_lines
 from indexer.settings import LlamaHubSource
 from indexer.sources.base import Unreadable
 

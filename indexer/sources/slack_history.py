@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
-from indexer.extract import KINDS
+from indexer.extraction import KINDS
 from indexer.settings import ExtractionTable, SlackSource
 from indexer.sources.base import Unreadable
 from indexer.sources.extracts import Extracts

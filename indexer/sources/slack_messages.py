@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
-from indexer.markdown import plain
+from indexer.chunking.markdown import plain
 
 Payload = dict[str, Any]
 Names = Callable[[str], str]

@@ -11,7 +11,7 @@ from adapters.examples import Example, Kind, Origin, Source, write_items
 from adapters.manifest import Manifest, Run, run_stage
 from bot.prompts import NOTHING_FOUND
 from bot.serving.model import Message, ModelIdentity
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings
 from tests.adapters.team import PAGES
 from tests.services.scripted_model import ScriptedModel

@@ -18,7 +18,7 @@ from adapters.results import read_results
 from bot.errors import ModelError
 from bot.serving.engine import LlamaEngine
 from bot.serving.model import LanguageModel
-from indexer.library import Library
+from indexer.index import Library
 from tests.adapters.contest import (
     GENERAL,
     QUESTIONS,

@@ -17,7 +17,7 @@ from adapters.results import read_results
 from bot.serving.model import LanguageModel, Message
 from bot.settings import Settings
 from indexer.documents import Audience, Document
-from indexer.embedding import LlamaCppEmbedding
+from indexer.embedding.embedding import LlamaCppEmbedding
 from tests.adapters.contest import QUESTIONS
 from tests.adapters.team import PAGES
 from tests.services.scripted_model import ScriptedModel

@@ -9,7 +9,7 @@ from bot.domain import Ending, Question, Stage
 from bot.serving.lending import FixedModels
 from bot.serving.model import Cancellation
 from indexer.documents import Audience, Document, Passage
-from indexer.library import Library
+from indexer.index import Library
 from tests.answering.test_pipeline import library
 from tests.services.scripted_model import ScriptedModel
 

@@ -1,5 +1,5 @@
 from bot.answering.excerpts import excerpts, sentences
-from indexer.markdown import Kind
+from indexer.chunking.markdown import Kind
 from tests.answering.samples import passage
 
 PAGE = """## Rolling back

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bot.answering.hypothesis import hypothetical_vector, may_help
-from indexer.embedding import LlamaCppEmbedding
+from indexer.embedding.embedding import LlamaCppEmbedding
 from tests.services.scripted_model import ScriptedModel
 
 

@@ -12,7 +12,7 @@ from bot.errors import ModelError
 from bot.serving.lending import FixedModels
 from bot.serving.model import Cancellation, Message
 from indexer.documents import Audience
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel, certain
 

@@ -19,8 +19,8 @@ from statistics import median
 
 import numpy as np
 
-from indexer.embedder_file import DEFAULT_EMBEDDER, published_model
-from indexer.embedding import LlamaCppEmbedding
+from indexer.embedding.embedder_file import DEFAULT_EMBEDDER, published_model
+from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.settings import IndexSettings
 from tests.benchmarks.generated import sentences
 from tests.benchmarks.timing import in_turns

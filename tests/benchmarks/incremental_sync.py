@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 
 from indexer.documents import PUBLIC
-from indexer.library import open_library, open_source
+from indexer.index import open_library, open_source
 from indexer.settings import FilesSource, IndexSettings
-from indexer.sync import Report
+from indexer.sync.sync import Report
 from tests.benchmarks.generated import write_pages
 
 

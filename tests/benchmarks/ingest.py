@@ -22,8 +22,8 @@ from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
 
 from indexer.documents import PUBLIC
-from indexer.embedding import LlamaCppEmbedding
-from indexer.library import Library, open_library, open_source
+from indexer.embedding.embedding import LlamaCppEmbedding
+from indexer.index import Library, open_library, open_source
 from indexer.settings import FilesSource, IndexSettings
 from tests.benchmarks.generated import write_pages
 from tests.benchmarks.timing import in_turns

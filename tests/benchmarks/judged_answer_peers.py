@@ -40,7 +40,7 @@ from pydantic import PrivateAttr
 from bot import prompts
 from bot.serving.engine import LlamaEngine
 from bot.serving.model import Message
-from indexer.nodes import node_of
+from indexer.retrieval.nodes import node_of
 from tests.benchmarks.questions import Case
 
 Tokenize = Callable[[Sequence[Message]], list[int]]

@@ -30,7 +30,7 @@ from bot.telemetry import counted, gauges
 from bot.telemetry.spans import answering
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource, IndexSettings
 from tests.benchmarks.timing import milliseconds
 from tests.services.otlp_receiver import otlp_receiver

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from indexer.documents import Audience, Chunk, Document, Passage
-from indexer.embedding import LlamaCppEmbedding
-from indexer.reranking import CrossEncoder
-from indexer.retriever import AudienceRetriever
+from indexer.embedding.embedding import LlamaCppEmbedding
+from indexer.retrieval.reranking import CrossEncoder
+from indexer.retrieval.retriever import AudienceRetriever
 from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
 from tests.contracts.conftest import OpenStore
 from tests.services.tiny_reranker import write_tiny_reranker

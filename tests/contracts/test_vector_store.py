@@ -19,8 +19,8 @@ from llama_index.core.vector_stores.types import (
 
 from indexer.documents import Audience
 from indexer.errors import AudienceError, StoreError
+from indexer.retrieval.vector_store import AudienceVectorStore
 from indexer.stores.base import Store
-from indexer.stores.llamaindex import AudienceVectorStore
 from tests.contracts.conftest import DIMENSION, OpenStore
 
 PUBLIC = Audience.of("public")

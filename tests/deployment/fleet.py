@@ -21,7 +21,7 @@ from bot.demo import SAMPLE
 from bot.slack.manifest import manifest
 from bot.slack.transport import EVENTS_PATH
 from bot.workspace import Workspace
-from indexer.journal import Journal
+from indexer.sync.journal import Journal
 from tests.scenarios.conftest import ALICE, BOT, HELP, finished, replies
 from tests.services.bot_process import slack_variables
 from tests.services.databases import execute

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource, IndexSettings
 
 KILLS = int(os.environ.get("LOREBOT_TEST_KILLS", "6"))
@@ -28,7 +28,7 @@ PAGES = 24
 _SYNC = """
 import sys
 from pathlib import Path
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource, IndexSettings
 
 data, cache, folder = map(Path, sys.argv[1:])

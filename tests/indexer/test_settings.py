@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from indexer.errors import IndexSettingsError
-from indexer.library import open_sources
+from indexer.index import open_sources
 from indexer.settings import FilesSource, IndexSettings, LlamaHubSource, SlackSource, load
 from indexer.sources.files import FilesSource as Files
 from indexer.sources.llamahub import LlamaHubReader

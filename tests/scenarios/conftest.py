@@ -19,7 +19,7 @@ from bot.settings import ModelTable, RecordsTable, Settings, SlackTable
 from bot.slack.manifest import manifest
 from bot.slack.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 
 Message = dict[str, Any]
 StartBot = Callable[[], AbstractContextManager[None]]

@@ -9,7 +9,7 @@ from bot.records.audit import Act, Audit
 from bot.records.database import Database
 from bot.settings import Settings
 from bot.workspace import Workspace
-from indexer.library import Library
+from indexer.index import Library
 from tests.scenarios.conftest import (
     ALICE,
     BOB,

@@ -9,7 +9,7 @@ from bot.records.database import Database
 from bot.records.statistics import Statistics
 from bot.settings import Settings
 from bot.workspace import Workspace
-from indexer.library import Library
+from indexer.index import Library
 from tests.scenarios.conftest import (
     ALICE,
     BOB,

@@ -14,7 +14,7 @@ from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.settings import Settings
 from bot.workspace import Workspace
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource, SlackSource
 from tests.scenarios.conftest import ALICE, HELP, LEADERS, Message, ask, connected, lorebot, shown
 from tests.scenarios.test_crash import environment, running

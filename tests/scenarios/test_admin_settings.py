@@ -12,7 +12,7 @@ from bot.records.database import Database
 from bot.settings import Settings
 from bot.workspace import Workspace
 from bot.workspace.models import Payload
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource
 from tests.scenarios.conftest import ALICE, BOB, HELP, LEADERS, ask, connected, lorebot, shown
 

@@ -14,7 +14,7 @@ from bot.bootstrap import open_slack_bot
 from bot.settings import Settings
 from bot.slack.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, WorkspaceError
-from indexer.library import Library
+from indexer.index import Library
 from tests.scenarios.conftest import (
     ALICE,
     BOT,

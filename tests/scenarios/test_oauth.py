@@ -18,7 +18,7 @@ from bot.settings import Settings, SlackTable
 from bot.slack.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, sample_partner
 from bot.workspace.actions import Actions
-from indexer.library import Library
+from indexer.index import Library
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, finished, lorebot, shown
 from tests.services.databases import execute
 

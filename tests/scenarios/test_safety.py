@@ -8,7 +8,7 @@ import pytest
 
 from bot.settings import Settings
 from bot.workspace import Workspace
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource
 from tests.scenarios.conftest import (
     ALICE,

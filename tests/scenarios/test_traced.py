@@ -7,7 +7,7 @@ import pytest
 from bot.settings import MonitorTable, Settings
 from bot.telemetry.spans import trace_id_of
 from bot.workspace import Workspace
-from indexer.library import Library
+from indexer.index import Library
 from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, connected, shown
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")

@@ -7,7 +7,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from tests.indexer.bert_reference import Array, BertReference
+from tests.indexer.embedding.bert_reference import Array, BertReference
 
 WORDS = """leave days holiday sabbatical salary board soup lunch noon office key door travel train
 meals money server alert team apple pear plum fig how many where is the a of for may we""".split()

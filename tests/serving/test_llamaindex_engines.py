@@ -31,12 +31,12 @@ from pydantic import BaseModel, PrivateAttr
 from bot.serving.engine import LlamaEngine
 from bot.serving.llamaindex import LorebotLLM
 from bot.serving.model import LanguageModel, Message, Sampling
-from indexer.chunking import Chunker
+from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience, Document
-from indexer.embedding import LlamaCppEmbedding
-from indexer.retriever import AudienceRetriever
+from indexer.embedding.embedding import LlamaCppEmbedding
+from indexer.retrieval.retriever import AudienceRetriever
 from indexer.stores.sqlite import SqliteStore
-from indexer.sync import Plan, apply
+from indexer.sync.sync import Plan, apply
 from tests.services.scripted_model import ScriptedModel
 from tests.serving.engines import load
 

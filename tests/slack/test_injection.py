@@ -18,7 +18,7 @@ from bot.serving.lending import FixedModels
 from bot.serving.model import LanguageModel, Message
 from bot.slack import blocks
 from indexer.documents import Audience
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 

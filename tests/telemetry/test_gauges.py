@@ -13,7 +13,7 @@ from bot.serving.model import Message
 from bot.serving.scheduler import EngineStatistics
 from bot.telemetry.gauges import of_index, of_models
 from indexer.documents import Audience
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 

@@ -30,7 +30,7 @@ from bot.telemetry.spans import (
 )
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience
-from indexer.library import open_library
+from indexer.index import open_library
 from indexer.settings import FilesSource, IndexSettings
 
 

@@ -16,7 +16,7 @@ from bot.serving.llamaindex import LorebotLLM
 from bot.telemetry.spans import answering, note, receiving, root_span_id_of, span, trace_id_of
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience
-from indexer.library import Library, open_library
+from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 

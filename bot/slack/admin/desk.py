@@ -28,7 +28,7 @@ from bot.slack.admin.training import TrainCommand
 from bot.slack.home import Home
 from bot.slack.overview import Overview
 from bot.slack.permalinks import Permalinks
-from indexer.library import Library
+from indexer.index import Library
 
 
 def open_desk(

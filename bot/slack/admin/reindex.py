@@ -25,7 +25,7 @@ from bot.slack.calls import SlackCallFailed, slack_call, temporary
 from bot.slack.clients import current_team
 from bot.slack.said import Said, actions, button, plain, safe, section
 from indexer.errors import IndexerError, SyncCancelled
-from indexer.sync import Plan, Progressed, Report
+from indexer.sync.sync import Plan, Progressed, Report
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import DocumentError
-from indexer.extract import Extractor
+from indexer.extraction import Extractor
 from indexer.formats.extracted import Extracted
 from indexer.settings import ExtractionTable
 from indexer.sources.extracts import Extracts

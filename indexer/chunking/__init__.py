@@ -1,0 +1,1 @@
+"""Documents → chunks: Markdown structure first, sentences last."""

@@ -1,0 +1,1 @@
+"""The embedder: its GGUF file, llama.cpp that computes it, and LlamaIndex's interface to it."""

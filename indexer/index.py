@@ -1,0 +1,219 @@
+"""The composition: settings → embedder, chunker, store and sources that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from typing import Self
+
+from indexer.chunking.chunking import Chunker
+from indexer.documents import Audience
+from indexer.embedding.embedding import LlamaCppEmbedding
+from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
+from indexer.retrieval.ranking import Freshness
+from indexer.retrieval.reranking import CrossEncoder
+from indexer.retrieval.retriever import AudienceRetriever
+from indexer.settings import AnySource, IndexSettings
+from indexer.settings import FilesSource as FilesTable
+from indexer.settings import LlamaHubSource as LlamaHubTable
+from indexer.settings import SlackSource as SlackTable
+from indexer.sources.base import Source
+from indexer.sources.files import FilesSource
+from indexer.stores.base import Store
+from indexer.stores.places import place_of
+from indexer.stores.sqlite_file import remove_database
+from indexer.sync import sync as syncing
+from indexer.sync.journal import Journal
+from indexer.sync.sync import Plan, Progress, Report
+
+
+class Library:
+    """An index with the embedder and chunker that belong to it; a context manager.
+
+    An index that another embedder, chunker or version built cannot be searched: ``store`` raises
+    StoreOutdated until a sync has built a new one beside it and put that in its place at once.
+    An interrupted rebuild is continued by the next sync. Raises EmbedderError, RerankerError
+    and StoreError.
+    """
+
+    def __init__(self, settings: IndexSettings) -> None:
+        table = settings.index
+        self._settings = settings
+        self._reranker = CrossEncoder(table.reranker, table.threads) if table.reranker else None
+        self.journal = Journal(settings.index_path.with_name("syncs.json"))
+        self.embedding = LlamaCppEmbedding.find(table.embedder, settings.cache_dir, table.threads)
+        self.chunker = Chunker(self.embedding.count_tokens, self.embedding.max_tokens)
+        identity = f"{self.embedding.identity} {self.chunker.identity}"
+        self._place = place_of(settings, identity, self.embedding.dimension)
+        self._rebuilt: Store | None = None
+        self._opening = Lock()
+        self._store = self._opened()
+
+    @property
+    def store(self) -> Store:
+        """What is searched."""
+        store = self._current()
+        if isinstance(store, StoreOutdated):
+            raise store
+        return store
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the next sync will embed everything again."""
+        return isinstance(self._current(), StoreOutdated)
+
+    def retriever(self, audience: Audience, sources: Iterable[str] = ()) -> AudienceRetriever:
+        """For one question, whose answer ``audience`` will read; from these sources, or all."""
+        table = self._settings.index
+        return AudienceRetriever(
+            self.store,
+            self.embedding,
+            audience,
+            limit=table.passages,
+            candidates=table.candidates,
+            dense_weight=table.dense_weight,
+            freshness=Freshness(table.freshness_weight, table.half_life_days),
+            merge_neighbours=table.merge_neighbours,
+            reranker=self._reranker,
+            sources=sources,
+        )
+
+    def sync(
+        self, progress: Progress = syncing.no_progress, *, allow_shrink: bool = False
+    ) -> list[Report]:
+        """Bring every source of the settings up to date.
+
+        Raises IndexSettingsError without any source, and SourceError after all others are up to
+        date when a source could not be read; then a rebuilt index waits for the next sync.
+        """
+        plans = self.plan(open_sources(self._settings), allow_shrink=allow_shrink)
+        reports = [self.apply(plan, progress) for plan in plans]
+        self.finish(reports)
+        failures = [report.failure for report in reports if report.failure]
+        if failures:
+            raise SourceError("\n".join(failures))
+        return reports
+
+    def plan(
+        self, sources: Sequence[Source], *, complete: bool = True, allow_shrink: bool = False
+    ) -> list[Plan]:
+        """A plan a source. With ``complete``, documents of all other sources are to go.
+
+        A source that cannot be read gets a plan with a ``failure``, and so, unless
+        ``allow_shrink``, does one that lost more than ``shrink_limit`` of its documents.
+        """
+        store = self._writable()
+        plans = [_plan(source, store) for source in sources]
+        limit = self._settings.index.shrink_limit
+        if not allow_shrink:
+            plans = [
+                plan.without_deletions(limit) if syncing.shrinks_suspiciously(plan, limit) else plan
+                for plan in plans
+            ]
+        named = {source.name for source in sources}
+        indexed = {document.source for document in store.documents().values()}
+        forgotten = sorted(indexed - named) if complete else []
+        for name in forgotten:
+            remove_database(self._settings.memory_path(name))
+        return plans + [syncing.plan_removal(name, store) for name in forgotten]
+
+    def finish(self, reports: Sequence[Report]) -> None:
+        """After ALL plans have been carried out: note what came of them, and, unless one failed,
+        let readers have the rebuilt index, if there is one.
+        """
+        self.journal.write(reports)
+        if not any(report.failure for report in reports):
+            self.publish()
+
+    def begin_rebuild(self) -> None:
+        """Until ``finish``, everything is written into an index beside the one that is searched;
+        one that was begun earlier and interrupted is continued.
+        """
+        self._rebuilt = self._rebuilt or self._place.rebuild()
+
+    def apply(self, plan: Plan, progress: Progress = syncing.no_progress) -> Report:
+        """Carry out one plan; see ``sync.apply``."""
+        return syncing.apply(plan, self._writable(), self.chunker, self.embedding, progress)
+
+    def publish(self) -> None:
+        """After ALL plans have been carried out: readers get the rebuilt index, if there is one."""
+        if self._rebuilt is not None:
+            self._place.publish()
+            self._rebuilt = None
+            if isinstance(self._store, StoreOutdated):
+                self._store = self._place.open()
+
+    def close(self) -> None:
+        for store in (self._store, self._rebuilt):
+            if store is not None and not isinstance(store, StoreOutdated):
+                store.close()
+        if self._reranker:
+            self._reranker.close()
+        self.embedding.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _current(self) -> Store | StoreOutdated:
+        """An outdated index may have been built anew by another process meanwhile."""
+        with self._opening:
+            if isinstance(self._store, StoreOutdated):
+                self._store = self._opened()
+            return self._store
+
+    def _opened(self) -> Store | StoreOutdated:
+        try:
+            return self._place.open()
+        except StoreOutdated as outdated:
+            return outdated
+
+    def _writable(self) -> Store:
+        """The index, or the one that is being built beside it."""
+        if self._rebuilt is not None:
+            return self._rebuilt
+        store = self._current()
+        if isinstance(store, StoreOutdated):
+            self.begin_rebuild()
+            return self._writable()
+        return store
+
+
+def open_library(settings: IndexSettings) -> Library:
+    """The index of these settings, made when there is none."""
+    return Library(settings)
+
+
+def open_sources(settings: IndexSettings) -> list[Source]:
+    """The sources of the settings, in their order. Raises IndexSettingsError without any."""
+    if not settings.sources:
+        raise IndexSettingsError(
+            "There is nothing to index; name a folder (`lorebot-index sync FOLDER`) "
+            "or add [[sources]] to lorebot.toml."
+        )
+    return [open_source(table, settings) for table in settings.sources]
+
+
+def open_source(table: AnySource, settings: IndexSettings) -> Source:
+    """One source, with the limits and the folder for its memory that the settings name."""
+    memory = settings.memory_path(table.name)
+    match table:
+        case FilesTable():
+            return FilesSource(table, settings.extraction, memory)
+        case SlackTable():
+            from indexer.sources.slack_history import SlackHistory
+
+            return SlackHistory(table, settings.extraction, memory)
+        case LlamaHubTable():
+            from indexer.sources.llamahub import LlamaHubReader
+
+            return LlamaHubReader(table)
+
+
+def _plan(source: Source, store: Store) -> Plan:
+    try:
+        return syncing.plan(source, store)
+    except SourceError as error:
+        return Plan(source.name, failure=str(error))

@@ -1,0 +1,1 @@
+"""A question → passages that its audience may read: LlamaIndex retriever and postprocessors."""
