@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from adapters.convert import ConvertTable
 from adapters.errors import AdaptersSettingsError
-from adapters.evaluate import EvaluateTable
-from adapters.gate import PromoteTable
-from adapters.options import MergeTable, PreferTable, TrainTable
-from adapters.quantize import QuantizeTable
-from adapters.verify import VerifyTable
-from bot.errors import BotSettingsError
-from bot.settings import Settings, refuse_unknown_variables
+from adapters.evaluate.evaluate import EvaluateTable
+from adapters.export.convert import ConvertTable
+from adapters.export.quantize import QuantizeTable
+from adapters.export.verify import VerifyTable
+from adapters.promote.gate import PromoteTable
+from adapters.train.settings import MergeTable, PreferTable, TrainTable
+from bot.domain.errors import BotSettingsError
+from bot.domain.settings import Settings, refuse_unknown_variables
 from indexer.errors import IndexSettingsError
 from indexer.settings import Principals, Table
 from indexer.settings import load as load_index_settings

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.errors import AudienceError
+
+Vectors = NDArray[np.float32]
+"""Shape (n_texts, dimension), or (dimension,) of one text; rows of unit length (L2)."""
 
 PUBLIC = "public"
 _PRINCIPAL = re.compile(

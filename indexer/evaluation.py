@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.documents import PUBLIC, Audience, Passage
+from indexer.documents import PUBLIC, Audience, Passage, Vectors
 from indexer.embedding.embedder_file import find_embedder
 from indexer.errors import EvaluationError
 from indexer.index import Library, open_library
 from indexer.settings import IndexSettings, IndexTable
 from indexer.sources.beir import BeirCorpus, Judgements, read_judgements, read_questions
-from indexer.stores.base import SearchRequest, Store, Vectors
+from indexer.stores.base import SearchRequest, Store
 from indexer.sync.sync import Progress, no_progress
 
 _NEAR, _FAR = 10, 100

@@ -16,18 +16,27 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # Where a third-party library may be imported; everything not named is free.
 HOMES = {
     "slack_bolt": ("bot/slack/",),
-    "slack_sdk": ("bot/slack/", "bot/doctor/slack.py", "indexer/sources/slack_client.py"),
-    "sqlalchemy": ("bot/records/",),
+    "slack_sdk": (
+        "bot/slack/",
+        "bot/operations/doctor/slack.py",
+        "indexer/sources/slack_client.py",
+    ),
+    "sqlalchemy": (
+        "bot/records/",
+        "bot/models/",
+        "bot/jobs/replicas.py",
+        "bot/domain/database_address.py",
+    ),
     "alembic": ("bot/records/",),
-    "dbos": ("bot/jobs.py", "bot/job_states.py", "bot/schedules.py"),
+    "dbos": ("bot/jobs/durable.py", "bot/jobs/states.py", "bot/jobs/schedules.py"),
     "aiohttp": ("bot/workspace/",),
-    "httpx": ("bot/serving/", "indexer/stores/weaviate_server.py"),
+    "httpx": ("bot/serving/", "bot/models/", "indexer/stores/weaviate_server.py"),
     "llama_cpp": ("bot/serving/", "indexer/embedding/pooling.py", "adapters/"),
     "gguf": ("indexer/embedding/conversion.py", "adapters/"),
     "safetensors": ("indexer/embedding/conversion.py", "adapters/"),
-    "uvicorn": ("bot/web_server.py",),
+    "uvicorn": ("bot/telemetry/web_server.py",),
     "cryptography": ("bot/records/installations.py",),
-    "prometheus_client": ("bot/telemetry/", "bot/monitor.py"),
+    "prometheus_client": ("bot/telemetry/",),
     "weaviate": ("indexer/stores/",),
     "sqlite3": ("indexer/",),
     "pypdfium2": ("indexer/formats/",),
@@ -38,25 +47,25 @@ HOMES = {
     "openpyxl": ("indexer/formats/",),
     "docutils": ("indexer/formats/",),
     "typer": (
-        "bot/cli.py",
-        "bot/doctor_cli.py",
-        "bot/model_cli.py",
-        "bot/operations_cli.py",
-        "bot/records_cli.py",
+        "bot/cli/main.py",
+        "bot/cli/doctor.py",
+        "bot/cli/model.py",
+        "bot/cli/operations.py",
+        "bot/cli/records.py",
         "indexer/cli.py",
         "adapters/",
     ),
     "rich": (
-        "bot/cli.py",
-        "bot/doctor_cli.py",
-        "bot/model_cli.py",
-        "bot/operations_cli.py",
-        "bot/records_cli.py",
-        "bot/trace.py",
+        "bot/cli/main.py",
+        "bot/cli/doctor.py",
+        "bot/cli/model.py",
+        "bot/cli/operations.py",
+        "bot/cli/records.py",
+        "bot/cli/trace.py",
         "indexer/",
         "adapters/",
     ),
-    "pydantic_settings": ("bot/settings.py", "indexer/settings.py"),
+    "pydantic_settings": ("bot/domain/settings.py", "indexer/settings.py"),
 }
 TRAINING = {"torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets"}
 
@@ -100,7 +109,9 @@ def test_serving_never_imports_what_only_training_needs(path: Path) -> None:
         assert not imports(path) & TRAINING
 
 
-@pytest.mark.parametrize("module", ["bot.cli", "bot.bootstrap", "indexer.cli", "indexer.index"])
+@pytest.mark.parametrize(
+    "module", ["bot.cli.main", "bot.bootstrap.wiring", "indexer.cli", "indexer.index"]
+)
 def test_importing_loads_no_engine_and_no_training(module: str) -> None:
     """llama.cpp is loaded when a model is opened, torch never."""
     program = (

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from adapters.settings import load as load_adapters
-from bot.health import Health
-from bot.monitor import Metrics
+from bot.domain.settings import Settings, load
 from bot.records.database import Database
 from bot.serving.lending import FixedModels
-from bot.settings import Settings, load
 from bot.telemetry import gauges
+from bot.telemetry.health import Health
+from bot.telemetry.monitor import Metrics
 from indexer.index import open_library
 from tests.deployment.compose_file import (
     DEVELOPMENT,

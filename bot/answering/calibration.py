@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bot.answering.thresholds import Thresholds
-from bot.domain import Answer, Ending, Reason, Thumb
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Answer, Ending, Reason, Thumb
 from bot.records.feedback import Judged
 
 FEWEST = 20  # labels of either kind, below which a threshold is left alone

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bot import prompts
-from bot.domain import Question
-from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
+from bot.domain import prompts
+from bot.domain.values import Message, Question
+from bot.serving.model import Cancellation, LanguageModel, Sampling
 from indexer.documents import Passage
 
 _PROBE_TOKENS = 64

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot import prompts
 from bot.answering.words import content_words, words
-from bot.domain import Question
-from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
+from bot.domain import prompts
+from bot.domain.values import Message, Question
+from bot.serving.model import Cancellation, LanguageModel, Sampling
 
 _LEANING = frozenset(
     """it its that this those these they them their there then he him his she her same one ones

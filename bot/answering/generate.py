@@ -10,11 +10,11 @@ from bot.answering.cite import Numbering, marks, with_marks
 from bot.answering.conversation import Conversation
 from bot.answering.languages import Language, language_of
 from bot.answering.sentences import Sentence, joined, whole_sentences
-from bot.answering.thresholds import Thresholds
 from bot.answering.words import content_words, identifiers, stems
-from bot.domain import Citation, Reflection
-from bot.errors import Cancelled
-from bot.prompts import NOTHING_FOUND
+from bot.domain.errors import Cancelled
+from bot.domain.prompts import NOTHING_FOUND
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Citation, Reflection
 from indexer.documents import Passage
 from indexer.stores.stems import stem
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot import prompts
 from bot.answering.words import acronyms, codes, quotes
+from bot.domain import prompts
 from bot.serving.model import Cancellation, LanguageModel, Sampling
-from indexer.stores.base import Vectors
+from indexer.documents import Vectors
 
 Embed = Callable[[Sequence[str]], Vectors]
 

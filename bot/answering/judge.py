@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from bot.answering.excerpts import Excerpt, excerpts
 from bot.answering.words import acronyms, codes, content_words, stems, words
-from indexer.documents import Passage
-from indexer.stores.base import Frequencies, Vectors
+from indexer.documents import Passage, Vectors
+from indexer.stores.base import Frequencies
 from indexer.stores.stems import stem
 
 Embed = Callable[[Sequence[str]], Vectors]

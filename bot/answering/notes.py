@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bot.domain import Reflection
+from bot.domain.values import Reflection
 from bot.telemetry.spans import span
 
 

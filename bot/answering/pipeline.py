@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot import prompts
 from bot.answering.conversation import wants_documents
 from bot.answering.follow_up import standing_alone
 from bot.answering.judge import EvidenceJudge
@@ -15,13 +14,14 @@ from bot.answering.notes import Notes
 from bot.answering.reader import Reader
 from bot.answering.route import route
 from bot.answering.search import Found, Search
-from bot.answering.thresholds import Thresholds
 from bot.answering.written import Written, quoted, small_talk, stopped
-from bot.domain import Answer, Question, Route, Stage, Versions, distinct_documents
-from bot.errors import Cancelled, DeadlineExceeded, ModelError
+from bot.domain import prompts
+from bot.domain.errors import Cancelled, DeadlineExceeded, ModelError
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Answer, Question, Route, Stage, Versions, distinct_documents
 from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
-from bot.telemetry.counted import MODEL_FAILURES
+from bot.telemetry.counters import MODEL_FAILURES
 from indexer.documents import Document, Passage
 from indexer.index import Library
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.answering.cite import Numbering
 from bot.answering.judge import Evidence
-from bot.domain import Citation
+from bot.domain.values import Citation
 from indexer.chunking.markdown import Kind
 
 _QUOTES = 3

@@ -11,10 +11,10 @@ from bot.answering.generate import Draft, generate
 from bot.answering.languages import Language
 from bot.answering.notes import Notes
 from bot.answering.search import Found
-from bot.answering.thresholds import Thresholds
 from bot.answering.written import Written, disagreements, not_found, quoted, stopped
-from bot.domain import Ending, Question
-from bot.errors import DeadlineExceeded
+from bot.domain.errors import DeadlineExceeded
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Ending, Question
 from bot.serving.model import Cancellation, LanguageModel
 
 

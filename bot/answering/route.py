@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.answering.words import acronyms, codes, quotes, words
-from bot.domain import Route
+from bot.domain.values import Route
 
 _OPENERS = frozenset(
     """hi hello hey hiya howdy yo morning greetings thanks thank thx ty cheers bye goodbye ciao

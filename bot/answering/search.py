@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.answering.hypothesis import hypothetical_vector, may_help
 from bot.answering.judge import Evidence, EvidenceJudge
-from bot.domain import Question, Reflection
+from bot.domain.values import Question, Reflection
 from bot.serving.model import Cancellation, LanguageModel
 from indexer.chunking.chunking import embedded_text
 from indexer.documents import Chunk, Document, Passage

@@ -9,8 +9,8 @@ from bot.answering.cite import Numbering
 from bot.answering.languages import Language
 from bot.answering.quote import QuoteLimits, quote
 from bot.answering.search import Found
-from bot.answering.thresholds import Thresholds
-from bot.domain import Citation, Ending
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Citation, Ending
 from indexer.documents import Passage
 
 

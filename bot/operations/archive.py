@@ -17,7 +17,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bot.errors import BackupError
+from bot.domain.errors import BackupError
 from bot.records.forgotten import Forgotten
 
 RECORDS, RECORDS_DUMP, JOBS = "records.sqlite", "records.pgdump", "jobs.sqlite"

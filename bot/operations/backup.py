@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bot.errors import BackupError
+from bot.domain.errors import BackupError
+from bot.domain.settings import Settings
 from bot.operations.archive import (
     JOBS,
     RECORDS,
@@ -29,7 +30,6 @@ from bot.records.forgotten import forgotten_in
 from bot.records.postgres_dump import dump
 from bot.records.snapshot import copy_sqlite, kept_models, schema_revision
 from bot.records.unfinished import check_finished
-from bot.settings import Settings
 
 _SMALL = ("adapters/**/manifest.json", "adapters/decisions.jsonl", "models/*.lineage.json")
 """What training decided and made of what; its data sets are built anew from the records."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.errors import RecordsError
+from bot.domain.errors import RecordsError
+from bot.domain.settings import Settings
 from bot.operations.archive import Archive, opened
 from bot.records import unfinished
 from bot.records.database import engine_at
 from bot.records.forgotten import Forgotten, forgotten_in
-from bot.settings import Settings
 
 
 class Known(BaseModel):

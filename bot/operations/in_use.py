@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.errors import BackupError
+from bot.domain.errors import BackupError
+from bot.domain.settings import Settings
 from bot.records.snapshot import check_whole
-from bot.settings import Settings
 
 _LOCK = "in-use.lock"
 _MENDS = {

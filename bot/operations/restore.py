@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from bot.errors import BackupError, RecordsError
+from bot.domain.errors import BackupError, RecordsError
+from bot.domain.settings import Settings
 from bot.operations.archive import (
     JOBS,
     RECORDS,
@@ -37,7 +38,6 @@ from bot.records import postgres_dump, unfinished
 from bot.records.database import Database, engine_at
 from bot.records.forgetting import Forgetting
 from bot.records.snapshot import check_sqlite, known_revisions, look_for_earlier_replies
-from bot.settings import Settings
 
 _log = logging.getLogger(__name__)
 

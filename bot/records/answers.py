@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.domain import (
+from bot.domain.errors import QuestionForgotten
+from bot.domain.values import (
     Answer,
     Asked,
     AttachedFile,
@@ -21,7 +22,6 @@ from bot.domain import (
     Reflection,
     Versions,
 )
-from bot.errors import QuestionForgotten
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, PassageRow, QuestionRow, ReflectionRow
 from indexer.documents import Audience, Chunk, Passage

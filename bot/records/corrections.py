@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from bot.domain import Correction, CorrectionKind, Reason
+from bot.domain.values import Correction, CorrectionKind, Reason
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, CorrectionRow
 

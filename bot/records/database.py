@@ -22,8 +22,8 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
-from bot.errors import RecordsError
-from bot.records.address import connect_args, parsed, shown
+from bot.domain.database_address import connect_args, parsed, shown
+from bot.domain.errors import RecordsError
 from bot.records.reasons import reason
 from bot.records.unfinished import check_finished
 from indexer.write_ahead import use_write_ahead_log

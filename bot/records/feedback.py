@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import or_, select
 
-from bot.domain import Answer, Correction, Vote
+from bot.domain.values import Answer, Correction, Vote
 from bot.records.answers import Answers
 from bot.records.corrections import Corrections
 from bot.records.database import Database

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from bot.errors import RecordsError
+from bot.domain.errors import RecordsError
 from bot.records.database import open_engine
 from bot.records.operation_tables import ForgottenRow
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete
 
-from bot.errors import BotSettingsError, RecordsError
+from bot.domain.errors import BotSettingsError, RecordsError
 from bot.records.database import Database
 from bot.records.operation_tables import InstallationRow, OAuthStateRow
 

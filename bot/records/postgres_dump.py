@@ -9,17 +9,17 @@ from pathlib import Path
 from sqlalchemy import inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import RecordsError
+from bot.domain.database_address import password_of, without_password
+from bot.domain.errors import RecordsError
+from bot.domain.settings import environment_of_others
 from bot.records import (  # noqa: F401 - their tables belong to the metadata
     model_tables,
     operation_tables,
     thread_tables,
 )
-from bot.records.address import password_of, without_password
 from bot.records.database import open_engine
 from bot.records.tables import Base
 from bot.records.unfinished import TABLE as _MARK
-from bot.settings import environment_of_others
 
 _JOBS = "dbos"
 _VERSION = "alembic_version"

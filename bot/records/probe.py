@@ -11,8 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import RecordsError
-from bot.records.address import parsed, shown
+from bot.domain.database_address import parsed, shown
+from bot.domain.errors import RecordsError
 from bot.records.database import open_engine
 from bot.records.reasons import reason
 from bot.records.unfinished import check_finished, mark_beside

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from bot.errors import ReindexRunning
+from bot.domain.errors import ReindexRunning
 from bot.records.database import Database
 from bot.records.operation_tables import ReindexRow
 

@@ -7,31 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import Field
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from bot.domain.settings import RetentionTable
 from bot.records.database import Database
 from bot.records.operation_tables import AuditRow, ReindexRow
 from bot.records.tables import AnswerRow, CorrectionRow, QuestionRow, VoteRow
 from bot.records.thread_tables import MutedThreadRow
-from indexer.settings import Table
 
 _BATCH = 200
-
-
-class RetentionTable(Table):
-    """``[retention]``: for how many days things are kept; 0 is for ever."""
-
-    answers_days: int = Field(default=0, ge=0)
-    """Questions with their answers, votes and corrections, and which threads are muted."""
-    judged_days: int | None = Field(default=None, ge=0)
-    """Those of them that people voted on or corrected, which models learn from; as
-    ``answers_days`` unless given."""
-    audit_days: int = Field(default=0, ge=0)
-    """What admins did, and their reindexes."""
-    jobs_days: int = Field(default=30, ge=1)
-    """Work that has ended: it holds no text, and serves only to look up what happened."""
 
 
 @dataclass(frozen=True, slots=True)

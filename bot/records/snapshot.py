@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import RecordsError
+from bot.domain.errors import RecordsError
 from bot.records.database import Database, open_engine
 from bot.records.model_tables import ModelVersionRow
 from bot.records.reasons import reason

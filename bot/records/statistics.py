@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from bot.domain import Ending, Reason, Thumb
+from bot.domain.values import Ending, Reason, Thumb
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, CorrectionRow, PassageRow, QuestionRow, VoteRow
 from indexer.documents import PUBLIC

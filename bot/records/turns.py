@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.domain import timestamp_of
+from bot.domain.values import timestamp_of
 from bot.records.database import Database
 from bot.records.tables import QuestionRow
 

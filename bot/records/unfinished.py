@@ -12,8 +12,8 @@ from pathlib import Path
 from sqlalchemy import URL, Column, Engine, MetaData, Table, Text, delete, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import RecordsError
-from bot.records.address import shown
+from bot.domain.database_address import shown
+from bot.domain.errors import RecordsError
 from bot.records.reasons import reason
 
 TABLE = "lorebot_unfinished_restore"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.domain import Thumb, Vote
+from bot.domain.values import Thumb, Vote
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, VoteChangeRow, VoteRow
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bot.errors import ModelUnreachable
+from bot.domain.errors import ModelUnreachable
 
 
 class CircuitBreaker:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bot.errors import ModelError
+from bot.domain.errors import ModelError
 from bot.serving.breaker import CircuitBreaker
 from bot.serving.model import LanguageModel
 

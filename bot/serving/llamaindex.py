@@ -26,8 +26,9 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import Model
 from pydantic import BaseModel, PrivateAttr
 
-from bot.errors import ModelError
-from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
+from bot.domain.errors import ModelError
+from bot.domain.values import Message
+from bot.serving.model import Cancellation, LanguageModel, Sampling
 
 
 class LorebotLLM(CustomLLM):

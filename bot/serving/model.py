@@ -7,26 +7,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
-from bot.errors import Cancelled, DeadlineExceeded
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """Which weights answered; stamped on every answer so that votes can be traced to a model."""
-
-    name: str
-    sha256: str
-    adapter: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation, rendered by the model's own chat template."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
+from bot.domain.errors import Cancelled, DeadlineExceeded
+from bot.domain.values import Message, ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)

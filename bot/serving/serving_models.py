@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.errors import LorebotError, RegistryError
+from bot.domain.errors import LorebotError, RegistryError
+from bot.models.versions import Canary, ModelVersion, Serving
 from bot.serving.lending import InUse
 from bot.serving.model import LanguageModel
-from bot.serving.versions import Canary, ModelVersion, Serving
 
 RETRY_SECONDS = 300.0
 logger = logging.getLogger(__name__)
@@ -285,7 +285,7 @@ def open_version(
     gpu_layers: int = 0,
 ) -> Iterator[LanguageModel]:
     """A version in llama.cpp, with its adapter; options as of LlamaEngine. Raises ModelError."""
-    from bot.serving.engine import LlamaEngine
+    from bot.serving.llama_cpp.engine import LlamaEngine
 
     engine = LlamaEngine.load(
         version.weights,

@@ -9,19 +9,19 @@ from slack_bolt import App, BoltContext
 from slack_sdk import WebClient
 
 from bot.answering.pipeline import Pipeline
-from bot.health import Health
-from bot.jobs import Jobs
+from bot.domain.settings import Settings, SlackTable
+from bot.jobs.durable import Jobs
 from bot.records.database import Database
 from bot.records.installations import Installations, OAuthStates, TokenCipher
-from bot.settings import Settings, SlackTable
 from bot.slack.admin.command import acknowledge
-from bot.slack.admin.desk import open_desk
-from bot.slack.clients import ServingExecutor, serve, tokenless_client, web_client
-from bot.slack.manifest import SCOPES
-from bot.slack.oauth import States, Workspaces, oauth_settings
-from bot.slack.people import listen_to_people
-from bot.slack.tokens import app_token_explained
-from bot.slack.transport import HttpTransport, SocketTransport, Transport, close_socket
+from bot.slack.connection.clients import ServingExecutor, serve, tokenless_client, web_client
+from bot.slack.connection.manifest import SCOPES
+from bot.slack.connection.oauth import States, Workspaces, oauth_settings
+from bot.slack.connection.tokens import app_token_explained
+from bot.slack.connection.transport import HttpTransport, SocketTransport, Transport, close_socket
+from bot.slack.listeners.desk import open_desk
+from bot.slack.listeners.people import listen_to_people
+from bot.telemetry.health import Health
 from indexer.index import Library
 
 __all__ = ["SlackBot", "close_socket"]

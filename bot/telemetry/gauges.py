@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from bot import prompts
-from bot.health import Health
+from bot.domain import prompts
 from bot.records.database import Database
 from bot.records.figures import figures
 from bot.serving.lending import InUse, Models
+from bot.telemetry.health import Health
 from indexer.index import Library
 from indexer.stores.base import IndexedDocument
 from indexer.sync.journal import Journal
 
 if TYPE_CHECKING:
     from bot.serving.breaker import CircuitBreaker
-    from bot.serving.scheduler import EngineStatistics
+    from bot.serving.llama_cpp.scheduler import EngineStatistics
 
 Collector = Callable[[], Iterable[Metric]]
 """May raise, or take for ever, where its part is away: then its metrics are missing."""

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from pydantic import BaseModel, SecretStr
 
-from bot.errors import LorebotError
+from bot.domain.errors import LorebotError
 from bot.telemetry.spans import current_question, trace_id_of
 from indexer.errors import IndexerError
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
+    from bot.domain.settings import Settings
 
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]

@@ -19,7 +19,7 @@ from llama_index_instrumentation import get_dispatcher, root_dispatcher
 from llama_index_instrumentation.span import active_span_id
 from llama_index_instrumentation.span_handlers import NullSpanHandler
 
-from bot.domain import timestamp_of
+from bot.domain.values import timestamp_of
 
 
 class Noted(dict[str, str | int | float]):

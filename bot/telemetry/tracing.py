@@ -18,7 +18,7 @@ from llama_index_instrumentation.span import BaseSpan
 from llama_index_instrumentation.span_handlers import BaseSpanHandler
 from pydantic import PrivateAttr
 
-from bot.errors import BotSettingsError
+from bot.domain.errors import BotSettingsError
 from bot.telemetry.spans import QUESTION, STARTED, Noted, root_span_id_of, trace_id_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.errors import LorebotError
+from bot.domain.errors import LorebotError
 
 
 class WorkspaceError(LorebotError):

@@ -12,8 +12,8 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import PrivateAttr
 
 from indexer.cores import usable_cores
+from indexer.documents import Vectors
 from indexer.embedding.embedder_file import EmbedderFile, find_embedder
-from indexer.stores.base import Vectors
 
 if TYPE_CHECKING:
     from indexer.embedding.encoder import Encoder

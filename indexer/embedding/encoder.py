@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from indexer.documents import Vectors
 from indexer.embedding.embedder_file import EmbedderFile
 from indexer.embedding.pooling import SENTENCE, Complaint, PooledModel, Tokens
 from indexer.errors import EmbedderError
-from indexer.stores.base import Vectors
 
 _GARBLED = "it is damaged or no GGUF embedding model; name another in [index] embedder."
 

@@ -23,8 +23,8 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.documents import Vectors
 from indexer.errors import IndexerError
-from indexer.stores.base import Vectors
 
 Tokens = NDArray[np.int32]
 MODELS_OWN: int = llama_cpp.LLAMA_POOLING_TYPE_UNSPECIFIED

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from llama_index.core.schema import TextNode
 
-from indexer.documents import Passage
-from indexer.stores.base import Vectors
+from indexer.documents import Passage, Vectors
 
 
 def node_of(passage: Passage) -> TextNode:

@@ -10,7 +10,7 @@ from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
-from indexer.documents import Audience, Passage
+from indexer.documents import Audience, Passage, Vectors
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.retrieval.neighbours import merged
 from indexer.retrieval.nodes import node_of, unit_length
@@ -24,7 +24,7 @@ from indexer.retrieval.ranking import (
     reranked,
 )
 from indexer.retrieval.reranking import Reranker
-from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
+from indexer.stores.base import Frequencies, SearchRequest, Store
 
 _SLIGHT = Freshness()
 _dispatcher = get_dispatcher(__name__)

@@ -16,10 +16,10 @@ from llama_index.core.vector_stores.types import (
 )
 from pydantic import PrivateAttr
 
-from indexer.documents import Audience, Chunk, Document
+from indexer.documents import Audience, Chunk, Document, Vectors
 from indexer.errors import StoreError
 from indexer.retrieval.nodes import node_of, unit_length
-from indexer.stores.base import SearchRequest, Store, Vectors
+from indexer.stores.base import SearchRequest, Store
 
 _LEXICAL = {VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE}
 _CANDIDATES = 30

@@ -6,12 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from indexer.documents import Audience, Chunk, Document, Passage
-
-Vectors = NDArray[np.float32]
+from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 
 
 @dataclass(frozen=True, slots=True)

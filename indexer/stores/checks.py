@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from indexer.documents import Chunk, Document
+from indexer.documents import Chunk, Document, Vectors
 from indexer.errors import StoreError
-from indexer.stores.base import SearchRequest, Vectors
+from indexer.stores.base import SearchRequest
 
 
 def check_document(

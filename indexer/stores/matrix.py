@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.stores.base import Vectors
+from indexer.documents import Vectors
 
 Numbers = NDArray[np.int64]
 _DEAD = 0

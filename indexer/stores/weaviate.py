@@ -13,10 +13,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from weaviate.classes.query import Filter
 from weaviate.collections.classes.filters import FilterReturn
 
-from indexer.documents import Audience, Chunk, Document, Passage
+from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
-from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest, Vectors
+from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest
 from indexer.stores.checks import check_document, check_request
 from indexer.stores.stems import question_terms, whole_term
 from indexer.stores.weaviate_alias import WeaviateAlias

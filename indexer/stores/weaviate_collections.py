@@ -13,8 +13,8 @@ from weaviate.collections import Collection
 from weaviate.collections.classes.filters import FilterReturn
 from weaviate.collections.classes.internal import Object
 
+from indexer.documents import Vectors
 from indexer.errors import StoreError
-from indexer.stores.base import Vectors
 from indexer.stores.weaviate_nodes import WeaviateNodes
 from indexer.stores.weaviate_schema import (
     CHUNK_PROPERTIES,

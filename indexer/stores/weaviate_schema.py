@@ -23,8 +23,8 @@ from weaviate.classes.config import (
 )
 from weaviate.classes.data import DataObject
 
-from indexer.documents import Audience, Chunk, Document
-from indexer.stores.base import IndexedDocument, Vectors
+from indexer.documents import Audience, Chunk, Document, Vectors
+from indexer.stores.base import IndexedDocument
 from indexer.stores.stems import terms
 
 SCHEMA_VERSION = 2

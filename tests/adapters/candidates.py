@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.comparison import Difference, write_comparison
-from adapters.manifest import Run, run_stage
-from adapters.promote import Candidate
+from adapters.evaluate.comparison import Difference, write_comparison
+from adapters.promote.promote import Candidate
+from adapters.runs.manifest import Run, run_stage
 from tests.services.model_files import write_gguf
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adapters.examples import (
+from adapters.dataset.examples import (
     Example,
     Kind,
     LabelledAnswer,
@@ -14,7 +14,7 @@ from adapters.examples import (
     Source,
     write_items,
 )
-from bot.serving.model import Message
+from bot.domain.values import Message
 
 _ORIGIN = Origin(exchange="A1", source=Source.VOTE)
 _SUBJECTS = "office kitchen leave badge laptop salary journey search mail billing".split()

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
-from adapters.dataset import Material
+from adapters.dataset.build import Material
 from adapters.settings import DatasetTable
-from bot.domain import (
+from bot.domain.values import (
     Answer,
     Asked,
     Citation,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bot.answering.pipeline import Pipeline
-from bot.domain import Ending, Question, Stage
+from bot.domain.values import Ending, Question, Stage
 from bot.serving.lending import FixedModels
 from bot.serving.model import Cancellation
 from indexer.documents import Audience, Document, Passage

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.answering.calibration import FEWEST, Label, fits, labels
-from bot.answering.thresholds import Thresholds
-from bot.domain import (
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import (
     Answer,
     Citation,
     Correction,

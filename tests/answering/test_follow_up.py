@@ -1,8 +1,7 @@
 import pytest
 
 from bot.answering.follow_up import leans_on_thread, standing_alone
-from bot.domain import Question
-from bot.serving.model import Message
+from bot.domain.values import Message, Question
 from indexer.documents import Audience
 from tests.services.scripted_model import ScriptedModel
 

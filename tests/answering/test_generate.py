@@ -3,9 +3,9 @@ from collections.abc import Sequence
 from bot.answering.conversation import Conversation
 from bot.answering.generate import Draft, generate
 from bot.answering.languages import ENGLISH, Language, language_of
-from bot.answering.thresholds import Thresholds
-from bot.domain import Question
-from bot.serving.model import Cancellation, Message
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Message, Question
+from bot.serving.model import Cancellation
 from indexer.documents import Audience, Passage
 from tests.answering.samples import LEAVE, MEALS, passage
 from tests.services.scripted_model import ScriptedModel

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from bot.answering.pipeline import Pipeline
-from bot.domain import Answer, Ending, Question
+from bot.domain.values import Answer, Ending, Message, Question
 from bot.serving.lending import FixedModels
-from bot.serving.model import Message
 from indexer.documents import Audience
 from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings

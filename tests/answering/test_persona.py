@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from bot import prompts
 from bot.answering.conversation import Conversation
 from bot.answering.generate import Draft, generate
 from bot.answering.languages import ENGLISH
-from bot.answering.thresholds import Thresholds
-from bot.domain import Question
-from bot.serving.model import Message
+from bot.domain import prompts
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Message, Question
 from indexer.documents import Audience
 from tests.answering.samples import LEAVE, MEALS
 from tests.services.scripted_model import ScriptedModel

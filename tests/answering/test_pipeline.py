@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.answering.pipeline import Pipeline
-from bot.answering.thresholds import Thresholds
-from bot.domain import Answer, Ending, Question
-from bot.errors import ModelError
+from bot.domain.errors import ModelError
+from bot.domain.thresholds import Thresholds
+from bot.domain.values import Answer, Ending, Message, Question
 from bot.serving.lending import FixedModels
-from bot.serving.model import Cancellation, Message
+from bot.serving.model import Cancellation
 from indexer.documents import Audience
 from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings

@@ -1,7 +1,7 @@
 import pytest
 
 from bot.answering.route import route
-from bot.domain import Route
+from bot.domain.values import Route
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,10 @@ from statistics import mean, median
 
 from llama_cpp import Llama
 
-from bot.errors import Cancelled
-from bot.serving.engine import LlamaEngine
-from bot.serving.model import Cancellation, Message, Sampling
+from bot.domain.errors import Cancelled
+from bot.domain.values import Message
+from bot.serving.llama_cpp.engine import LlamaEngine
+from bot.serving.model import Cancellation, Sampling
 from indexer.settings import IndexSettings
 from tests.benchmarks import judged_answer_peers as peers
 from tests.benchmarks.apart import Apart

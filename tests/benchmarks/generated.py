@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.stores.base import Vectors
+from indexer.documents import Vectors
 
 _SAMPLE = Path(__file__).parents[2] / "bot" / "workspace" / "sample"
 _SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeiou"]

@@ -25,7 +25,7 @@ from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, pre_tokenizers, trainers
 
-from bot import prompts
+from bot.domain import prompts
 from tests.services.tiny_model import (
     CHAT_TEMPLATE,
     END_OF_TEXT,
@@ -98,7 +98,7 @@ def _tokenizer() -> Tokenizer:
 
 
 def _corpus() -> Iterator[str]:
-    handbook = Path(prompts.__file__).parent / "workspace" / "sample"
+    handbook = Path(prompts.__file__).parents[1] / "workspace" / "sample"
     yield Path(prompts.__file__).read_text(encoding="utf-8")
     for page in sorted(handbook.rglob("*.md")):
         yield page.read_text(encoding="utf-8")

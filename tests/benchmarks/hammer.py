@@ -21,9 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from bot.errors import Cancelled, ModelBusy, ModelError, PromptTooLong
-from bot.serving.engine import LlamaEngine
-from bot.serving.model import Cancellation, Message, Sampling
+from bot.domain.errors import Cancelled, ModelBusy, ModelError, PromptTooLong
+from bot.domain.values import Message
+from bot.serving.llama_cpp.engine import LlamaEngine
+from bot.serving.model import Cancellation, Sampling
 from tests.services.tiny_adapter import write_tiny_adapter
 from tests.services.tiny_model import distinct_text, write_tiny_model
 

@@ -10,10 +10,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from bot.bootstrap import open_pipeline, open_synced_library
-from bot.demo import demo_settings
-from bot.domain import Answer, Question
-from bot.settings import Settings
+from bot.bootstrap.demo import demo_settings
+from bot.bootstrap.wiring import open_pipeline, open_synced_library
+from bot.domain.settings import Settings
+from bot.domain.values import Answer, Question
 from indexer.documents import Audience
 
 QUESTIONS = Path(__file__).parents[1] / "data" / "handbook_questions.json"

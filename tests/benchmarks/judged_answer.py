@@ -26,9 +26,9 @@ from contextlib import ExitStack, closing
 from functools import partial
 from statistics import median
 
-from bot import prompts
 from bot.answering.conversation import Conversation, wants_documents
-from bot.serving.engine import LlamaEngine
+from bot.domain import prompts
+from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.model import Sampling
 from indexer.settings import IndexSettings
 from tests.benchmarks import judged_answer_peers as peers

@@ -37,9 +37,9 @@ from llama_index.core.tools import ToolMetadata
 from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
-from bot import prompts
-from bot.serving.engine import LlamaEngine
-from bot.serving.model import Message
+from bot.domain import prompts
+from bot.domain.values import Message
+from bot.serving.llama_cpp.engine import LlamaEngine
 from indexer.retrieval.nodes import node_of
 from tests.benchmarks.questions import Case
 

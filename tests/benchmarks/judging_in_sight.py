@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.answering.conversation import Conversation
-from bot.bootstrap import open_synced_library
-from bot.demo import demo_settings
-from bot.domain import Question
-from bot.serving.engine import LlamaEngine
+from bot.bootstrap.demo import demo_settings
+from bot.bootstrap.wiring import open_synced_library
+from bot.domain.settings import Settings
+from bot.domain.values import Question
+from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.model import LanguageModel
-from bot.settings import Settings
 from indexer.documents import Audience, Passage
 from tests.benchmarks.half_billion import half_billion
 

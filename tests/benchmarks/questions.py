@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from bot.domain import Question
-from bot.serving.model import LanguageModel, Message
+from bot.domain.values import Message, Question
+from bot.serving.model import LanguageModel
 from indexer.documents import Audience, Chunk, Passage
 from tests.benchmarks.generated import sentences
 

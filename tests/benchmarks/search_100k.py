@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.documents import Audience, Chunk, Document, Passage
-from indexer.stores.base import SearchRequest, Vectors
+from indexer.documents import Audience, Chunk, Document, Passage, Vectors
+from indexer.stores.base import SearchRequest
 from indexer.stores.fusion import fuse
 from indexer.stores.sqlite import SqliteStore
 from indexer.stores.terms import match_expression

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from bot.slack.thread import holds_reply_to
+from bot.slack.replies.thread import holds_reply_to
 from bot.workspace import Workspace
 from bot.workspace.web_api import Call
 

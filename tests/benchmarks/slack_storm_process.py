@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.demo import SAMPLE
-from bot.slack.manifest import manifest
+from bot.bootstrap.demo import SAMPLE
+from bot.slack.connection.manifest import manifest
 from bot.workspace import Workspace
 from bot.workspace.models import Channel, Person
 from bot.workspace.state import WorkspaceState
@@ -75,7 +75,7 @@ class BotProcess:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
     def _begin(self) -> None:
-        command: Sequence[str] = (sys.executable, "-m", "bot.cli", "run")
+        command: Sequence[str] = (sys.executable, "-m", "bot.cli.main", "run")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stderr=log, stdout=log)
 

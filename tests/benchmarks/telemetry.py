@@ -21,12 +21,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bot.answering.pipeline import Pipeline
-from bot.demo import SAMPLE
-from bot.domain import Question
-from bot.monitor import Metrics
+from bot.bootstrap.demo import SAMPLE
+from bot.domain.values import Question
 from bot.records.database import Database
 from bot.serving.lending import FixedModels
-from bot.telemetry import counted, gauges
+from bot.telemetry import counters as counted
+from bot.telemetry import gauges
+from bot.telemetry.monitor import Metrics
 from bot.telemetry.spans import answering
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience

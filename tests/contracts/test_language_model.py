@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Cancelled, DeadlineExceeded, ModelError, PromptTooLong
-from bot.serving.engine import LlamaEngine
-from bot.serving.model import Cancellation, LanguageModel, Message, Sampling
+from bot.domain.errors import Cancelled, DeadlineExceeded, ModelError, PromptTooLong
+from bot.domain.values import Message
+from bot.serving.llama_cpp.engine import LlamaEngine
+from bot.serving.model import Cancellation, LanguageModel, Sampling
 
 SYSTEM = Message("system", "You answer from the handbook.")
 QUESTION = Message("user", "Where is the office, and when does the kitchen close?")

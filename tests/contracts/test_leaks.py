@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from indexer.documents import Audience, Chunk, Document, Passage
+from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.retrieval.reranking import CrossEncoder
 from indexer.retrieval.retriever import AudienceRetriever
-from indexer.stores.base import Frequencies, SearchRequest, Store, Vectors
+from indexer.stores.base import Frequencies, SearchRequest, Store
 from tests.contracts.conftest import OpenStore
 from tests.services.tiny_reranker import write_tiny_reranker
 

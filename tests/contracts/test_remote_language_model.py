@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import ModelError
+from bot.domain.errors import ModelError
 from bot.serving.model import LanguageModel
-from bot.serving.remote import RemoteModel
+from bot.serving.openai.remote import RemoteModel
 from tests.contracts import test_language_model as contract
 from tests.services.llama_cpp_server import llama_cpp_server
 

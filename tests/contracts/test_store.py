@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.documents import Audience, Chunk, Document, Passage
+from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 from indexer.errors import StoreError
-from indexer.stores.base import SearchRequest, Store, Vectors
+from indexer.stores.base import SearchRequest, Store
 from tests.contracts.conftest import DIMENSION, OpenStore
 
 PUBLIC = Audience.of("public")

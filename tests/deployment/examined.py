@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.doctor.examination import examine
-from bot.doctor.finding import Finding
-from bot.settings import Settings
-from bot.slack.manifest import manifest
+from bot.domain.settings import Settings
+from bot.operations.doctor.examination import examine
+from bot.operations.doctor.finding import Finding
+from bot.slack.connection.manifest import manifest
 from bot.workspace import Workspace
 
 Tables = dict[str, Any]

@@ -17,9 +17,9 @@ from typing import Self
 
 import httpx
 
-from bot.demo import SAMPLE
-from bot.slack.manifest import manifest
-from bot.slack.transport import EVENTS_PATH
+from bot.bootstrap.demo import SAMPLE
+from bot.slack.connection.manifest import manifest
+from bot.slack.connection.transport import EVENTS_PATH
 from bot.workspace import Workspace
 from indexer.sync.journal import Journal
 from tests.scenarios.conftest import ALICE, BOT, HELP, finished, replies
@@ -166,7 +166,7 @@ class Fleet:
             "LOREBOT_RECORDS_REPLICA": name,
             **slack_variables(self.workspace),
         }
-        command = [sys.executable, "-m", "bot.cli", *arguments]
+        command = [sys.executable, "-m", "bot.cli.main", *arguments]
         self._processes[name] = subprocess.Popen(command, env=environment)
 
     def _deliver(self) -> None:

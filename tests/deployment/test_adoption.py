@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from threading import Event
 
-from bot.adoption import Adoption
-from bot.records.replicas import Replica
+from bot.jobs.adoption import Adoption
+from bot.jobs.replicas import Replica
 from tests.services.databases import execute
 
 GROUP = "adoption"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor.examination import examine
-from bot.doctor.slack import of_answer
-from bot.errors import BotSettingsError
-from bot.settings import Settings
-from bot.slack.manifest import SCOPES, manifest
+from bot.domain.errors import BotSettingsError
+from bot.domain.settings import Settings
+from bot.operations.doctor.examination import examine
+from bot.operations.doctor.slack import of_answer
+from bot.slack.connection.manifest import SCOPES, manifest
 from bot.workspace import Workspace
 from tests.deployment.examined import (
     Tables,
@@ -88,7 +88,7 @@ def doctor(
     (folder / "lorebot.toml").write_text(text)
     root = {"PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", "doctor", *arguments],
+        [sys.executable, "-m", "bot.cli.main", "doctor", *arguments],
         cwd=folder,
         env=os.environ | root | environment,
         capture_output=True,

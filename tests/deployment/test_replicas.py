@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from bot.errors import RecordsError
-from bot.records.replicas import Replica, replica_of
+from bot.domain.errors import RecordsError
+from bot.jobs.replicas import Replica, replica_of
 
 GROUP = "test"
 
 _HOLDING = """
 import sys, time
-from bot.records.replicas import Replica
+from bot.jobs.replicas import Replica
 Replica(sys.argv[1], "test", "two").enter()
 print("here", flush=True)
 time.sleep(600)

@@ -37,8 +37,8 @@ DETECTORS = (
 )
 # Secrets that were made up, to test that they are found.
 MADE_UP = (
-    "tests/adapters/test_dataset.py",
-    "tests/adapters/test_redact.py",
+    "tests/adapters/dataset/test_build.py",
+    "tests/adapters/dataset/test_redact.py",
     "tests/deployment/test_scans.py",
     "tests/telemetry/test_logs.py",
 )

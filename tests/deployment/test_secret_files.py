@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import BotSettingsError
-from bot.settings import RecordsTable, load
+from bot.domain.errors import BotSettingsError
+from bot.domain.settings import RecordsTable, load
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.orm import Session
 
-from bot.domain import Asked
+from bot.domain.values import Asked
 from bot.records import turns
 from bot.records.answers import Answers
 from bot.records.database import Database

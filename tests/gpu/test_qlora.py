@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.base_model import device, libraries
-from adapters.manifest import Manifest
-from adapters.merge import merge
-from adapters.options import MergeTable, TrainTable
-from adapters.train import train
+from adapters.export.merge import merge
+from adapters.models.base_model import device, libraries
+from adapters.runs.manifest import Manifest
+from adapters.train.settings import MergeTable, TrainTable
+from adapters.train.sft import train
 from tests.adapters import lessons
 from tests.services.tiny_base import tiny_base
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs import Jobs
+from bot.domain.settings import Settings
+from bot.jobs.durable import Jobs
+from bot.models.registry import Registry
 from bot.records.answers import Answers
 from bot.records.database import Database
-from bot.records.registry import Registry
-from bot.settings import Settings
 from tests.records.test_records import ASKED, answer_to
 
 

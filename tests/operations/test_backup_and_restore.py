@@ -10,7 +10,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
-from bot.errors import BackupError, RecordsError
+from bot.domain.errors import BackupError, RecordsError
+from bot.domain.settings import RecordsTable, Settings
 from bot.operations.archive import opened
 from bot.operations.backup import back_up
 from bot.operations.in_use import alone, in_use
@@ -19,7 +20,6 @@ from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting
 from bot.records.installations import Installations, TokenCipher, new_token_key
-from bot.settings import RecordsTable, Settings
 from tests.operations.conftest import settings_in
 from tests.records.test_operations import INSTALLED
 from tests.records.test_records import ASKED

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.settings import Settings
 from bot.operations.backup import back_up
 from bot.records.answers import Answers
 from bot.records.database import Database
-from bot.settings import Settings
 from tests.operations.conftest import fill, settings_in
 from tests.records.test_records import ASKED
 
@@ -49,7 +49,7 @@ def while_it_backs_up(settings: Settings, folder: Path) -> Iterator[subprocess.P
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("LOREBOT_")
     } | {"LOREBOT_DATA_DIR": str(settings.data_dir), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "bot.cli", "backup", str(folder)]
+    command = [sys.executable, "-m", "bot.cli.main", "backup", str(folder)]
     with subprocess.Popen(command, env=environment, cwd=folder.parent) as process:
         while size(folder) < LARGE:
             assert process.poll() is None, "it has ended before it could be cut short"

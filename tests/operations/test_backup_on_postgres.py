@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from bot.errors import BackupError, RecordsError
+from bot.domain.errors import BackupError, RecordsError
+from bot.domain.settings import RecordsTable, Settings
 from bot.operations.archive import RECORDS_DUMP
 from bot.operations.backup import back_up
 from bot.operations.restore import restore
 from bot.records import postgres_dump
 from bot.records.answers import Answers
 from bot.records.database import Database
-from bot.settings import RecordsTable, Settings
 from tests.operations.conftest import fill
 from tests.records.test_records import ASKED
 

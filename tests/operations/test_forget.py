@@ -5,17 +5,17 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from adapters.display import Silent
-from adapters.files import fingerprint
-from adapters.line import Line
-from adapters.manifest import Manifest
+from adapters.pipeline import Line
+from adapters.runs.display import Silent
+from adapters.runs.files import fingerprint
+from adapters.runs.manifest import Manifest
 from adapters.settings import AdaptersSettings
 from bot.operations.backup import back_up
 from bot.operations.restore import restore
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting
 from tests.adapters.conftest import converter, tiny_base
-from tests.adapters.short_line import short_line
+from tests.adapters.short_pipeline import short_line
 from tests.adapters.team import Team
 
 __all__ = ["converter", "short_line", "tiny_base"]

@@ -17,7 +17,8 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy import select
 
-from bot.errors import BackupError, LorebotError, RecordsError
+from bot.domain.errors import BackupError, LorebotError, RecordsError
+from bot.domain.settings import RecordsTable, Settings
 from bot.operations.backup import back_up
 from bot.operations.restore import restore
 from bot.records import postgres_dump
@@ -27,7 +28,6 @@ from bot.records.forgetting import Forgetting
 from bot.records.forgotten import Kind, digest_of
 from bot.records.probe import probe
 from bot.records.tables import QuestionRow
-from bot.settings import RecordsTable, Settings
 from tests.records.test_records import ASKED
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def test_who_was_forgotten_stays_so_where_it_is_killed_with_the_database_emptied
     on_server: Settings, archive: Path, tmp_path: Path
 ) -> None:
     pg_restore(tmp_path / "bin", "kill -9 $PPID")
-    command = [sys.executable, "-m", "bot.cli", "restore", str(archive), "--force"]
+    command = [sys.executable, "-m", "bot.cli.main", "restore", str(archive), "--force"]
     done = subprocess.run(
         command, env=with_programs_of(tmp_path / "bin", on_server), cwd=tmp_path, check=False
     )
@@ -215,7 +215,7 @@ def test_restore_that_is_stopped_puts_back_what_was_there(
     begun = tmp_path / "begun"
     program = f"[ -e {begun} ] || {{ touch {begun}; exec sleep 60; }}"
     pg_restore(tmp_path / "bin", f'{program}\nexec {shutil.which("pg_restore")} "$@"')
-    command = [sys.executable, "-m", "bot.cli", "restore", str(archive), "--force"]
+    command = [sys.executable, "-m", "bot.cli.main", "restore", str(archive), "--force"]
     with subprocess.Popen(
         command, env=with_programs_of(tmp_path / "bin", on_server), cwd=tmp_path
     ) as process:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import Correction, CorrectionKind, Reason, Thumb, Vote
+from bot.domain.values import Correction, CorrectionKind, Reason, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.corrections import Corrections
 from bot.records.database import Database

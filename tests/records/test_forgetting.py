@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.errors import QuestionForgotten
+from bot.domain.errors import QuestionForgotten
 from bot.records.answers import Answers
 from bot.records.audit import Act, Audit
 from bot.records.channels import Channels, ChannelSettings, People

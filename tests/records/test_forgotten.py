@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from bot.domain import Asked, Correction, Thumb, Vote
+from bot.domain.values import Asked, Correction, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.channels import Channels, ChannelSettings, People
 from bot.records.corrections import Corrections

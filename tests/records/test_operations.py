@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Correction, Ending, Reason, Thumb, Vote
-from bot.errors import BotSettingsError, RecordsError, ReindexRunning
+from bot.domain.errors import BotSettingsError, RecordsError, ReindexRunning
+from bot.domain.values import Correction, Ending, Reason, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.audit import Act, Audit
 from bot.records.channels import Channels, ChannelSettings, People

@@ -16,7 +16,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm.exc import StaleDataError
 
-from bot.domain import (
+from bot.domain.errors import RecordsError
+from bot.domain.values import (
     Answer,
     Asked,
     Citation,
@@ -27,12 +28,11 @@ from bot.domain import (
     Versions,
     Vote,
 )
-from bot.errors import RecordsError
 from bot.records.answers import Answers, Reply
 from bot.records.database import Database, migrate, open_engine
 from bot.records.tables import Base
 from bot.records.votes import Votes
-from bot.slack.calls import temporary
+from bot.slack.connection.calls import temporary
 from indexer.documents import Audience, Chunk, Passage
 
 ASKED = Asked("C1:1.5", "Ev1", "C1", "1.5", "U1", "How much?")

@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from bot.domain import Asked, Correction, Thumb, Vote
+from bot.domain.settings import RetentionTable
+from bot.domain.values import Asked, Correction, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.audit import Act, Audit
 from bot.records.corrections import Corrections
 from bot.records.database import Database
 from bot.records.operation_tables import AuditRow
 from bot.records.reindexes import Reindexes
-from bot.records.retention import Expired, Retention, RetentionTable
+from bot.records.retention import Expired, Retention
 from bot.records.tables import AnswerRow, PassageRow, QuestionRow, VoteRow
 from bot.records.threads import Threads
 from bot.records.turns import Turns

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import AttachedFile, Occasion, Thumb, Vote
+from bot.domain.values import AttachedFile, Occasion, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting

@@ -6,8 +6,8 @@ from threading import Event, Thread
 import pytest
 from sqlalchemy import text
 
-from bot.domain import Asked, Occasion
-from bot.errors import RecordsError
+from bot.domain.errors import RecordsError
+from bot.domain.values import Asked, Occasion
 from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.slack.manifest import manifest
+from bot.slack.connection.manifest import manifest
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOT, HELP
 from tests.services.bot_process import bot_environment
@@ -81,7 +81,7 @@ def refused_twice(workspace: Workspace, ts: str) -> bool:
 def failing(environment: dict[str, str], *arguments: str, seconds: float = 120) -> str:
     """What a command says that ends with exit code 1: sentences, not a traceback."""
     done = subprocess.run(
-        [sys.executable, "-m", "bot.cli", *arguments],
+        [sys.executable, "-m", "bot.cli.main", *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -96,7 +96,7 @@ def failing(environment: dict[str, str], *arguments: str, seconds: float = 120) 
 def lorebot(environment: dict[str, str], *arguments: str) -> str:
     """What a command prints that succeeds."""
     done = subprocess.run(
-        [sys.executable, "-m", "bot.cli", *arguments],
+        [sys.executable, "-m", "bot.cli.main", *arguments],
         env=environment,
         capture_output=True,
         text=True,

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, update
 
-from bot.demo import SAMPLE
+from bot.bootstrap.demo import SAMPLE
+from bot.domain.settings import Settings
 from bot.operations.backup import back_up
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
 from bot.records.snapshot import check_sqlite, look_for_earlier_replies
 from bot.records.tables import AnswerRow, QuestionRow
 from bot.records.turns import Turns
-from bot.settings import Settings
-from bot.slack.thread import holds_reply_to
+from bot.slack.replies.thread import holds_reply_to
 from bot.workspace import Workspace
 from tests.reliability.conftest import lorebot
 from tests.scenarios.conftest import ALICE, BOB, BOT, HELP, finished, replies, workspace

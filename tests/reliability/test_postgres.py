@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from bot.domain.settings import RecordsTable, Settings
 from bot.operations.backup import back_up
 from bot.operations.restore import restore
-from bot.settings import RecordsTable, Settings
 from bot.workspace import Workspace
 from tests.reliability.conftest import LEAVE, posted, refused_twice
 from tests.scenarios.conftest import HELP, answer_to, replies

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.answering.thresholds import Thresholds
-from bot.bootstrap import open_slack_bot
-from bot.demo import demo_settings
-from bot.settings import ModelTable, RecordsTable, Settings, SlackTable
-from bot.slack.manifest import manifest
-from bot.slack.transport import EVENTS_PATH, HttpTransport
+from bot.bootstrap.demo import demo_settings
+from bot.bootstrap.wiring import open_slack_bot
+from bot.domain.settings import ModelTable, RecordsTable, Settings, SlackTable
+from bot.domain.thresholds import Thresholds
+from bot.slack.connection.manifest import manifest
+from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace
 from indexer.index import Library, open_library
 

@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
+from bot.domain.settings import Settings
 from bot.records.database import Database
 from bot.records.statistics import Statistics
-from bot.settings import Settings
 from bot.workspace import Workspace
 from indexer.index import Library
 from tests.scenarios.conftest import (

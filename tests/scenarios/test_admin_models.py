@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.settings import Settings
+from bot.models.registry import Registry
 from bot.records.database import Database
-from bot.records.registry import Registry
-from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, HELP, Message, lorebot, private_notes, shown
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.job_states import State
-from bot.jobs import Jobs
+from bot.domain.settings import Settings
+from bot.jobs.durable import Jobs
+from bot.jobs.states import State
 from bot.records.audit import Audit
 from bot.records.database import Database
-from bot.settings import Settings
 from bot.workspace import Workspace
 from indexer.index import Library, open_library
 from indexer.settings import FilesSource, SlackSource

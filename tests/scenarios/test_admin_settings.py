@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.settings import Settings
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
-from bot.settings import Settings
 from bot.workspace import Workspace
 from bot.workspace.models import Payload
 from indexer.index import open_library

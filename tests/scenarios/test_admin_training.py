@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs import Jobs
+from bot.domain.settings import Settings
+from bot.jobs.durable import Jobs
 from bot.records.audit import Audit
 from bot.records.database import Database
-from bot.settings import Settings
 from bot.slack.admin import training
 from bot.workspace import Workspace
 from tests.scenarios.conftest import BOB, Message, lorebot, shown
@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 # a worker that is done at once; the line that is called "doomed" is not, and "broken" has a bug
 WORKER = """
 import sys, time
-from bot.jobs import Jobs
-from bot.training import APPLICATION, JOB, QUEUE, finished, line_of
+from bot.jobs.durable import Jobs
+from bot.jobs.training import APPLICATION, JOB, QUEUE, finished, line_of
 
 def train(key):
     line = line_of(key)

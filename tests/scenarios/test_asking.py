@@ -6,11 +6,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from bot.domain import Occasion
+from bot.domain.settings import Settings
+from bot.domain.values import Occasion
 from bot.records.answers import Answers
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
-from bot.settings import Settings
 from bot.workspace import Channel, Workspace
 from tests.scenarios.conftest import (
     ALICE,

@@ -5,8 +5,8 @@ import json
 import pytest
 from slack_sdk import WebClient
 
-from bot.domain import AttachedFile
-from bot.slack.attachments import Attachments
+from bot.domain.values import AttachedFile
+from bot.slack.replies.attachments import Attachments
 from bot.workspace import Workspace
 from indexer.documents import Audience
 from indexer.settings import ExtractionTable

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from dbos import DBOS
 
+from bot.domain.settings import Settings
+from bot.models.registry import Registry
 from bot.records.database import Database
-from bot.records.registry import Registry
-from bot.settings import Settings
 from bot.workspace import Workspace
-from tests.records.test_canary_votes import Voters
+from tests.models.test_canary_votes import Voters
 from tests.scenarios.conftest import HELP, lorebot, shown
 from tests.services.tiny_adapter import write_tiny_adapter
 

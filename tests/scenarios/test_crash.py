@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo import SAMPLE
-from bot.settings import Settings
+from bot.bootstrap.demo import SAMPLE
+from bot.domain.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, answer_to, replies
 from tests.services.bot_process import bot_environment
@@ -32,7 +32,7 @@ def environment(workspace: Workspace, installed: Settings, tmp_path: Path) -> di
 def running(
     environment: dict[str, str], workspace: Workspace
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    command = [sys.executable, "-m", "bot.cli", "run"]
+    command = [sys.executable, "-m", "bot.cli.main", "run"]
     with subprocess.Popen(command, env=environment) as process:
         try:
             workspace.wait_for(lambda: workspace.bot_connected, timeout=90)

@@ -5,12 +5,12 @@ from contextlib import closing
 
 import pytest
 
-from bot.domain import CorrectionKind
+from bot.domain.settings import Settings
+from bot.domain.values import CorrectionKind
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.corrections import Corrections
 from bot.records.database import Database
 from bot.records.threads import Escalation, Escalations
-from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask, private_notes, replies
 from tests.scenarios.test_feedback import answer_id

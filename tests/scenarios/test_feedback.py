@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from bot.domain import Correction, Reason, Thumb
+from bot.domain.settings import Settings
+from bot.domain.values import Correction, Reason, Thumb
 from bot.records.corrections import Corrections
 from bot.records.database import Database
 from bot.records.votes import Votes
-from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask, private_notes
 

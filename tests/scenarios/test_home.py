@@ -5,9 +5,9 @@ from contextlib import closing
 import httpx
 import pytest
 
+from bot.domain.settings import Settings
 from bot.records.channels import People
 from bot.records.database import Database
-from bot.settings import Settings
 from bot.workspace import Workspace
 from bot.workspace.models import Payload
 from tests.scenarios.conftest import ALICE, BOB, HELP, ask, shown, vote

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from bot.bootstrap import open_slack_bot
-from bot.settings import Settings
-from bot.slack.transport import EVENTS_PATH, HttpTransport
+from bot.bootstrap.wiring import open_slack_bot
+from bot.domain.settings import Settings
+from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, WorkspaceError
 from indexer.index import Library
 from tests.scenarios.conftest import (
@@ -73,7 +73,7 @@ def replica(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"127.0.0.1:{port}"
-    command = [sys.executable, "-m", "bot.cli", "run", "--http", address]
+    command = [sys.executable, "-m", "bot.cli.main", "run", "--http", address]
     own = environment | {"LOREBOT_RECORDS_REPLICA": name}
     with subprocess.Popen(command, env=own) as process:
         try:

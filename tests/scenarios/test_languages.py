@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
+from bot.domain.settings import Settings
 from bot.records.channels import Channels, ChannelSettings, People
 from bot.records.database import Database
-from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import BOB, GUEST, HELP, ask, private_notes
 from tests.scenarios.test_feedback import answer_id

@@ -11,11 +11,11 @@ from urllib.error import HTTPError
 import pytest
 from pydantic import SecretStr
 
-from bot.bootstrap import open_slack_bot
+from bot.bootstrap.wiring import open_slack_bot
+from bot.domain.settings import Settings, SlackTable
 from bot.records.database import Database
 from bot.records.installations import Installations, Installed, TokenCipher, new_token_key
-from bot.settings import Settings, SlackTable
-from bot.slack.transport import EVENTS_PATH, HttpTransport
+from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, sample_partner
 from bot.workspace.actions import Actions
 from indexer.index import Library

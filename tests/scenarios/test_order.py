@@ -4,10 +4,10 @@ import signal
 
 import pytest
 
-from bot.domain import Asked
-from bot.errors import RecordsError
+from bot.domain.errors import RecordsError
+from bot.domain.settings import Settings
+from bot.domain.values import Asked
 from bot.records.answers import Answers
-from bot.settings import Settings
 from bot.workspace import Workspace
 from tests.scenarios.conftest import (
     ALICE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import Settings
+from bot.domain.settings import Settings
 from bot.workspace import Workspace
 from indexer.index import open_library
 from indexer.settings import FilesSource
@@ -116,9 +116,9 @@ def test_a_guest_gets_nothing_anywhere(workspace: Workspace) -> None:
 
 @pytest.mark.usefixtures("bot")
 def test_who_left_a_channel_loses_it(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the two minutes for which tests/slack/test_audience.py shows that it is remembered."""
+    """After the two minutes for which it is remembered: tests/slack/replies/test_audience.py."""
     assert PRICE in ask(workspace, SECRET, channel="D0ALICE")["text"]
     workspace.leave(ALICE, LEADERS)
-    monkeypatch.setattr("bot.slack.audience._SECONDS", 0.0)
+    monkeypatch.setattr("bot.slack.replies.audience._SECONDS", 0.0)
     assert PRICE not in json.dumps(ask(workspace, SECRET, channel="D0ALICE"))
     assert PRICE not in json.dumps(asked_privately(workspace, SECRET))

@@ -5,17 +5,17 @@ import threading
 import pytest
 from slack_sdk import WebClient
 
-from bot.domain import Answer, Asked, Ending, Question, Stage, Versions
+from bot.domain.values import Answer, Asked, Ending, Question, Stage, Versions
 from bot.records.answers import Answers
 from bot.records.channels import Channels, People
 from bot.records.database import Database
-from bot.slack import blocks
-from bot.slack.blocks import Rendered
-from bot.slack.pace import Paces
-from bot.slack.phrases import phrases
-from bot.slack.reply import Reply
-from bot.slack.spoken import Spoken
-from bot.slack.status import StatusLines
+from bot.slack.connection.pace import Paces
+from bot.slack.rendering import blocks
+from bot.slack.rendering.blocks import Rendered
+from bot.slack.rendering.phrases import phrases
+from bot.slack.rendering.spoken import Spoken
+from bot.slack.replies.reply import Reply
+from bot.slack.replies.status import StatusLines
 from bot.workspace import Workspace
 from indexer.documents import Audience
 from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, ask, finished, replies
@@ -101,7 +101,7 @@ def shown(message: dict[str, object]) -> str:
 
 
 def test_text_grows_and_is_never_doubled(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.replies.stream._SECONDS_BETWEEN", 0.0)
     reply = desk.reply()
     reply.ts = reply.begin()
     reply.progress(Stage.WRITE, ())
@@ -118,7 +118,7 @@ def test_text_grows_and_is_never_doubled(desk: Desk, monkeypatch: pytest.MonkeyP
 def test_an_append_whose_answer_is_lost_does_not_double_the_text(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.replies.stream._SECONDS_BETWEEN", 0.0)
     reply = desk.reply()
     reply.ts = reply.begin()
     desk.workspace.faults.add("chat.appendStream", status=0, carried_out=True)
@@ -129,7 +129,7 @@ def test_an_append_whose_answer_is_lost_does_not_double_the_text(
 
 
 def test_a_text_that_is_taken_back_is_replaced(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.replies.stream._SECONDS_BETWEEN", 0.0)
     reply = desk.reply()
     reply.ts = reply.begin()
     reply.show("Something that turns out useless. [1]")
@@ -139,7 +139,7 @@ def test_a_text_that_is_taken_back_is_replaced(desk: Desk, monkeypatch: pytest.M
 
 
 def test_a_rate_limited_append_is_made_up_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.replies.stream._SECONDS_BETWEEN", 0.0)
     reply = desk.reply()
     reply.ts = reply.begin()
     desk.workspace.faults.add("chat.appendStream", **RATE_LIMITED)
@@ -153,7 +153,7 @@ def test_a_rate_limited_append_is_made_up_for(desk: Desk, monkeypatch: pytest.Mo
 def test_an_expired_stream_goes_on_by_updates(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.replies.stream._SECONDS_BETWEEN", 0.0)
     with Workspace(stream_lifetime=0.0) as workspace:
         desk = Desk(workspace, database)
         reply = desk.reply()
@@ -170,8 +170,8 @@ def test_the_answer_of_whoever_took_over_is_not_drafted_over(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This process was held for dead while it wrote, and does not know."""
-    monkeypatch.setattr("bot.slack.stream._SECONDS_BETWEEN", 0.0)
-    monkeypatch.setattr("bot.slack.reply._SECONDS_BETWEEN_DRAFTS", 0.0)
+    monkeypatch.setattr("bot.slack.replies.stream._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("bot.slack.replies.reply._SECONDS_BETWEEN_DRAFTS", 0.0)
     asked = desk.asked()
     slow, other = desk.again(asked), desk.again(asked)
     slow.ts = slow.begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.settings import MonitorTable, Settings
+from bot.domain.settings import MonitorTable, Settings
 from bot.telemetry.spans import trace_id_of
 from bot.workspace import Workspace
 from indexer.index import Library

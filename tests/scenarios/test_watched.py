@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo import SAMPLE
-from bot.slack.manifest import manifest
+from bot.bootstrap.demo import SAMPLE
+from bot.slack.connection.manifest import manifest
 from bot.telemetry.spans import trace_id_of
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, BOT, HELP, ask, replies, shown, vote
@@ -103,7 +103,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(environment: dict[str, str], workspace: Workspace, log: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "bot.cli", "run"]
+    command = [sys.executable, "-m", "bot.cli.main", "run"]
     with log.open("wb") as file, subprocess.Popen(command, env=environment, stderr=file) as process:
         try:
             workspace.wait_for(lambda: workspace.bot_connected, timeout=120)

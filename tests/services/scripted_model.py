@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bot.errors import Cancelled, ModelError
-from bot.serving.model import Cancellation, Message, ModelIdentity, Sampling
+from bot.domain.errors import Cancelled, ModelError
+from bot.domain.values import Message, ModelIdentity
+from bot.serving.model import Cancellation, Sampling
 
 Judge = Callable[[Sequence[Message], str], float]
 """The probability of "Yes" to a probe, given the messages before it and the probe itself."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.serving.engine import LlamaEngine
-from bot.serving.llama import Weights
-from bot.serving.model import Message, Sampling
+from bot.domain.values import Message
+from bot.serving.llama_cpp.context import Weights
+from bot.serving.llama_cpp.engine import LlamaEngine
+from bot.serving.model import Sampling
 from tests.services.tiny_model import TURN_END, distinct_text, train_tokenizer, write_tiny_model
 
 CORPUS = Path(__file__).with_name("tiny_corpus.txt").read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ from typing import Literal
 
 import pytest
 
-import bot.prompts
-from adapters.base_model import libraries
-from adapters.small_base import small_tokenizer, write_small_base
+from adapters.models.base_model import libraries
+from adapters.models.small_base import small_tokenizer, write_small_base
+from bot.domain import prompts
 from tests.services.tiny_model import CONTEXT_TOKENS
 
 VERSION = "tiny-base-2"
@@ -23,7 +23,7 @@ WIDTH, FEED_FORWARD, LAYERS = 256, 512, 2
 VOCABULARY = 4096
 _HEADS, _SHARED_HEADS = 4, 2
 _SEED = 20
-_PROMPTS = Path(bot.prompts.__file__)
+_PROMPTS = Path(prompts.__file__)
 _HANDBOOK = _PROMPTS.parent / "workspace" / "sample"
 
 

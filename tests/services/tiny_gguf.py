@@ -10,10 +10,10 @@ import gguf
 import numpy as np
 import pytest
 
-from adapters.convert import ConvertTable, convert_model
-from adapters.converter import Converter, find_converter
 from adapters.errors import ConversionError
-from adapters.quantize import QuantizeTable, quantize_file
+from adapters.export.convert import ConvertTable, convert_model
+from adapters.export.converter import Converter, find_converter
+from adapters.export.quantize import QuantizeTable, quantize_file
 from tests.services.tiny_base import VERSION
 
 

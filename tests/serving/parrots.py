@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import ModelError
+from bot.domain.errors import ModelError
+from bot.models.registry import Registry
+from bot.models.versions import ModelVersion
 from bot.records.database import Database
-from bot.records.registry import Registry
 from bot.serving.model import LanguageModel
 from bot.serving.serving_models import ServingModels, open_version
-from bot.serving.versions import ModelVersion
 from tests.services.model_files import another_parrot
 
 ANA = "ana"

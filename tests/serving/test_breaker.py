@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import ModelUnreachable, PromptTooLong
+from bot.domain.errors import ModelUnreachable, PromptTooLong
 from bot.serving.breaker import CircuitBreaker
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.records.registry import Registry
+from bot.models.registry import Registry
 from bot.serving.serving_models import ServingModels, ServingStatus
 from tests.serving.parrots import ANA, Parrots, lent, models, name_of, parrots, registry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import ModelUnreachable
+from bot.domain.errors import ModelUnreachable
 from bot.serving.breaker import CircuitBreaker
 from bot.serving.lending import FixedModels, ServerModels
 from bot.serving.model import LanguageModel

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock
 
-from bot.errors import ModelError
-from bot.serving.engine import LlamaEngine
+from bot.domain.errors import ModelError
+from bot.domain.values import Message
+from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.llamaindex import LorebotLLM
-from bot.serving.model import Cancellation, Message, Sampling
+from bot.serving.model import Cancellation, Sampling
 from tests.services.scripted_model import ScriptedModel
 
 QUESTION = "Where is the office, and when does the kitchen close?"

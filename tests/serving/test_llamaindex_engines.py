@@ -28,9 +28,10 @@ from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel, PrivateAttr
 
-from bot.serving.engine import LlamaEngine
+from bot.domain.values import Message
+from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.llamaindex import LorebotLLM
-from bot.serving.model import LanguageModel, Message, Sampling
+from bot.serving.model import LanguageModel, Sampling
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience, Document
 from indexer.embedding.embedding import LlamaCppEmbedding
@@ -38,7 +39,7 @@ from indexer.retrieval.retriever import AudienceRetriever
 from indexer.stores.sqlite import SqliteStore
 from indexer.sync.sync import Plan, apply
 from tests.services.scripted_model import ScriptedModel
-from tests.serving.engines import load
+from tests.serving.llama_cpp.engines import load
 
 PUBLIC = Audience.of("public")
 SABBATICAL, SOUP = "Everybody may take six weeks off.", "Warm soup is served at noon."

@@ -8,17 +8,18 @@ from itertools import count
 
 import pytest
 
-from bot.errors import ModelError, RecordsError
-from bot.records.registry import Registry
+from bot.domain.errors import ModelError, RecordsError
+from bot.domain.values import Message
+from bot.models.registry import Registry
+from bot.models.versions import ModelVersion, Serving
 from bot.serving.lending import FixedModels
-from bot.serving.model import LanguageModel, Message
+from bot.serving.model import LanguageModel
 from bot.serving.serving_models import (
     RETRY_SECONDS,
     ServedVersions,
     ServingModels,
     ServingStatus,
 )
-from bot.serving.versions import ModelVersion, Serving
 from tests.services.tiny_adapter import write_tiny_adapter
 from tests.services.tiny_model import distinct_text
 from tests.serving.parrots import (
@@ -295,7 +296,7 @@ def test_many_answers_at_once_survive_many_swaps(registry: Registry, parrots: Pa
 def test_fixed_model_is_lent_to_everybody_and_closed_once(
     registry: Registry, parrots: Parrots
 ) -> None:
-    from bot.serving.engine import LlamaEngine
+    from bot.serving.llama_cpp.engine import LlamaEngine
 
     engine = LlamaEngine.load(registry.version("a").path, context_tokens=512, threads=1)
     fixed = FixedModels(engine)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bot.answering.pipeline import Pipeline
-from bot.domain import Answer, Question
-from bot.prompts import opening
-from bot.serving.engine import LlamaEngine
+from bot.domain.prompts import opening
+from bot.domain.values import Answer, Message, Question
 from bot.serving.lending import FixedModels
-from bot.serving.model import LanguageModel, Message
-from bot.slack import blocks
+from bot.serving.llama_cpp.engine import LlamaEngine
+from bot.serving.model import LanguageModel
+from bot.slack.rendering import blocks
 from indexer.documents import Audience
 from indexer.index import Library, open_library
 from indexer.settings import FilesSource, IndexSettings

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from prometheus_client import Metric
 
-from bot.errors import ModelUnreachable
+from bot.domain.errors import ModelUnreachable
+from bot.domain.values import Message
 from bot.serving.breaker import CircuitBreaker
-from bot.serving.engine import LlamaEngine
 from bot.serving.lending import FixedModels, InUse
-from bot.serving.model import Message
-from bot.serving.scheduler import EngineStatistics
+from bot.serving.llama_cpp.engine import LlamaEngine
+from bot.serving.llama_cpp.scheduler import EngineStatistics
 from bot.telemetry.gauges import of_index, of_models
 from indexer.documents import Audience
 from indexer.index import open_library

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import RecordsError
-from bot.settings import ModelTable, Settings, SlackTable
+from bot.domain.errors import RecordsError
+from bot.domain.settings import ModelTable, Settings, SlackTable
 from bot.telemetry.logs import Format, Level, configure, secrets_of
 from bot.telemetry.spans import answering, trace_id_of
 
@@ -74,10 +74,10 @@ def test_a_text_line_names_the_question_too(configured: Configure) -> None:
 def test_our_level_is_ours_alone(configured: Configure) -> None:
     stream = configured(level="debug")
     logging.getLogger("httpx").info("HTTP Request: POST https://hooks.slack.com/commands/secret")
-    logging.getLogger("bot.jobs").debug("Looking.")
-    assert [line["logger"] for line in lines(stream)] == ["bot.jobs"]
+    logging.getLogger("bot.jobs.durable").debug("Looking.")
+    assert [line["logger"] for line in lines(stream)] == ["bot.jobs.durable"]
     stream = configured(level="error")
-    logging.getLogger("bot.jobs").warning("Away.")
+    logging.getLogger("bot.jobs.durable").warning("Away.")
     assert lines(stream) == []
 
 
@@ -130,7 +130,7 @@ def test_an_error_of_others_is_told_by_type_and_place(configured: Configure) -> 
         try:
             connection.execute(text("INSERT INTO nowhere VALUES (:it)"), {"it": "Project Bittern"})
         except SQLAlchemyError:
-            logging.getLogger("bot.jobs").exception("It failed.")
+            logging.getLogger("bot.jobs.durable").exception("It failed.")
     (line,) = lines(stream)
     assert "OperationalError" in line["error"]
     assert any(place.startswith("at test_logs.py:") for place in line["error"])
@@ -145,7 +145,7 @@ def test_an_error_of_ours_is_told_with_its_sentence_and_its_cause(configured: Co
         except OSError as cause:
             raise RecordsError("The disk is full.") from cause
     except RecordsError:
-        logging.getLogger("bot.jobs").exception("It failed.")
+        logging.getLogger("bot.jobs.durable").exception("It failed.")
     told = [line.strip() for line in stream.getvalue().splitlines()]
     assert told[1] == "OSError: No space left on device"
     assert "RecordsError: The disk is full." in told

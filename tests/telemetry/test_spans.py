@@ -15,7 +15,7 @@ from llama_index_instrumentation import root_dispatcher
 from llama_index_instrumentation.span import BaseSpan
 from llama_index_instrumentation.span_handlers import SimpleSpanHandler
 
-from bot.errors import BotSettingsError
+from bot.domain.errors import BotSettingsError
 from bot.telemetry.spans import (
     QUESTION,
     STARTED,

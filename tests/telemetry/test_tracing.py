@@ -10,7 +10,7 @@ import pytest
 from llama_index_instrumentation import root_dispatcher
 
 from bot.answering.pipeline import Pipeline
-from bot.domain import Question
+from bot.domain.values import Question
 from bot.serving.lending import FixedModels
 from bot.serving.llamaindex import LorebotLLM
 from bot.telemetry.spans import answering, note, receiving, root_span_id_of, span, trace_id_of

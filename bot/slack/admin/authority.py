@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from slack_sdk import WebClient
 
-from bot.errors import LorebotError, NotAllowed
+from bot.domain.errors import LorebotError, NotAllowed
 from bot.records.audit import Act, Audit
-from bot.slack.calls import slack_call
+from bot.slack.connection.calls import slack_call
 from indexer.errors import IndexerError
 
 _NEVER = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger")

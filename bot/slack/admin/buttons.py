@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import acknowledge, say
-from bot.slack.said import Said
+from bot.slack.rendering.said import Said
 
 Act = Callable[[str, str], Said | None]
 """From the button's value and the person's id to what to say."""

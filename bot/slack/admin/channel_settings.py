@@ -9,14 +9,14 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot.errors import LorebotError
-from bot.prompts import PERSONA_CHARACTERS
+from bot.domain.errors import LorebotError
+from bot.domain.prompts import PERSONA_CHARACTERS
 from bot.records.channels import Channels, ChannelSettings
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import Call, Usage
-from bot.slack.calls import slack_call
-from bot.slack.language_choice import chosen_language, language_select
-from bot.slack.said import Block, cut, plain_text, safe, section
+from bot.slack.connection.calls import slack_call
+from bot.slack.rendering.language_choice import chosen_language, language_select
+from bot.slack.rendering.said import Block, cut, plain_text, safe, section
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from slack_bolt import Ack, App, Respond
 from slack_sdk import WebClient
 
-from bot.errors import LorebotError
+from bot.domain.errors import LorebotError
 from bot.slack.admin.authority import Authority
-from bot.slack.said import Said, plain, safe
+from bot.slack.rendering.said import Said, plain, safe
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from slack_sdk import WebClient
 
-from bot.errors import SlackError
-from bot.jobs import Jobs
+from bot.domain.errors import SlackError
+from bot.jobs.durable import Jobs
 from bot.records.statistics import AskedBefore, Statistics
 from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.calls import SlackCallFailed, slack_call, temporary
-from bot.slack.clients import current_team, serving
-from bot.slack.permalinks import Permalinks
-from bot.slack.said import Said, context, header, plain, section
+from bot.slack.admin.permalinks import Permalinks
+from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.connection.clients import current_team, serving
+from bot.slack.rendering.said import Said, context, header, plain, section
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from bot.records.forgetting import Forgetting
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.buttons import on_click
 from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.said import Said, actions, button, plain, safe, section
+from bot.slack.rendering.said import Said, actions, button, plain, safe, section
 
 _PERSON, _DOCUMENT = "forget_person", "forget_document"
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>|([UW][A-Z0-9]{5,})")

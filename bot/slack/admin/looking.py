@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.records.audit import BOT, Act, Audit
 from bot.slack.admin.command import Call
-from bot.slack.mrkdwn import link
-from bot.slack.overview import Overview
-from bot.slack.said import Said, header, lines, safe, section
+from bot.slack.admin.overview import Overview
+from bot.slack.rendering.mrkdwn import link
+from bot.slack.rendering.said import Said, header, lines, safe, section
 
 _ACTS = 20
 

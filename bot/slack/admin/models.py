@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from slack_bolt import App
 
-from bot.records.registry import Registry
-from bot.serving.versions import ModelVersion
+from bot.models.registry import Registry
+from bot.models.versions import ModelVersion
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.buttons import on_click
 from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.overview import Overview
-from bot.slack.said import Said, actions, button, plain, safe, section
+from bot.slack.admin.overview import Overview
+from bot.slack.rendering.said import Said, actions, button, plain, safe, section
 
 _USE, _CANARY, _END, _ROLLBACK = "model_use", "model_canary", "model_end_canary", "model_rollback"
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|([CG][A-Z0-9]{5,})")

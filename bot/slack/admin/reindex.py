@@ -11,19 +11,19 @@ from functools import partial
 from slack_bolt import App
 from slack_sdk import WebClient
 
-from bot.errors import LorebotError, ReindexRunning
-from bot.indexing import APPLICATION, QUEUE
-from bot.job_states import State
-from bot.jobs import Jobs
+from bot.domain.errors import LorebotError, ReindexRunning
+from bot.jobs.durable import Jobs
+from bot.jobs.index_refresh import APPLICATION, QUEUE
+from bot.jobs.reindex import Reindexer, Scope
+from bot.jobs.states import State
 from bot.records.audit import Act
 from bot.records.reindexes import Reindex, Reindexes
-from bot.reindexing import Reindexer, Scope
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.buttons import on_click
 from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.calls import SlackCallFailed, slack_call, temporary
-from bot.slack.clients import current_team
-from bot.slack.said import Said, actions, button, plain, safe, section
+from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.connection.clients import current_team
+from bot.slack.rendering.said import Said, actions, button, plain, safe, section
 from indexer.errors import IndexerError, SyncCancelled
 from indexer.sync.sync import Plan, Progressed, Report
 

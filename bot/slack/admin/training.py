@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
-from bot.job_states import State
-from bot.jobs import Jobs
-from bot.records.audit import Act
-from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.calls import SlackCallFailed, slack_call, temporary
-from bot.slack.said import Said, plain, safe
-from bot.training import (
+from bot.jobs.durable import Jobs
+from bot.jobs.states import State
+from bot.jobs.training import (
     finished,
     line_of,
     start_training,
     training_progress,
     training_state,
 )
+from bot.records.audit import Act
+from bot.slack.admin.authority import Authority
+from bot.slack.admin.command import COMMAND, Call, Usage
+from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.rendering.said import Said, plain, safe
 
 _log = logging.getLogger(__name__)
 

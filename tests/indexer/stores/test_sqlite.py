@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.documents import Audience, Chunk, Document
+from indexer.documents import Audience, Chunk, Document, Vectors
 from indexer.errors import StoreError, StoreOutdated
-from indexer.stores.base import SearchRequest, Vectors
+from indexer.stores.base import SearchRequest
 from indexer.stores.sqlite import SqliteStore
 
 DIMENSION = 16

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from indexer.chunking.chunking import Chunker
-from indexer.documents import Audience, Document
+from indexer.documents import Audience, Document, Vectors
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.errors import EmbedderError, SourceError
 from indexer.sources.base import Unreadable
-from indexer.stores.base import SearchRequest, Store, Vectors
+from indexer.stores.base import SearchRequest, Store
 from indexer.stores.sqlite import SqliteStore
 from indexer.sync.sync import Plan, Progressed, Report, apply, plan, plan_removal
 

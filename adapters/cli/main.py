@@ -1,0 +1,288 @@
+"""lorebot-adapters: from votes to a better model, a command a stage, or all of them in one."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from adapters.cli.worker import working
+from adapters.dataset.review import Decision, Decisions, Page, Verdict, pages
+from adapters.demo.demo import run_demo
+from adapters.errors import AdaptersError
+from adapters.evaluate.exercise_corpus import ExerciseTable
+from adapters.models.base_model import libraries
+from adapters.pipeline import Line
+from adapters.promote.lineage import lineage, tree
+from adapters.runs.display import Terminal
+from adapters.runs.manifest import Manifest
+from adapters.settings import AdaptersSettings, load
+from adapters.train.sft import plan_training
+from bot.domain.errors import LorebotError
+from bot.models.canary_votes import watch_canary
+from bot.models.registry import Registry
+from bot.records.database import Database
+from bot.telemetry import logs
+from indexer.errors import IndexerError
+
+app = typer.Typer(
+    help="Learn from votes: build a dataset, train an adapter, make a verified model file of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # Rich's own would swallow the name of a [table]
+)
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False)
+
+Name = Annotated[
+    str, typer.Option("--line", help="Which line: a folder of runs, for instance one a channel.")
+]
+Base = Annotated[
+    Path | None, typer.Option(help="The full-precision base model, in place of the settings'.")
+]
+
+
+def main() -> None:
+    """Every expected failure is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except (AdaptersError, LorebotError, IndexerError) as error:
+        complaints.print(escape(str(error)), style="red", soft_wrap=True)
+        sys.exit(1)
+
+
+@app.command()
+def dataset(
+    line: Name = "default",
+    again: Annotated[bool, typer.Option("--again", help="Build it anew in any case.")] = False,
+) -> None:
+    """Build the examples from votes, corrections and replies as they are now."""
+    _report(_line(line).dataset(again=again))
+
+
+@app.command()
+def review(
+    line: Name = "default",
+    reviewer: Annotated[str, typer.Option(help="Who decides.")] = "",
+) -> None:
+    """Page through what would be learned, and strike some of it; quit at any time."""
+    made = _line(line)
+    decisions = Decisions(made.settings.decisions_path)
+    undecided = [
+        page for page in pages(made.finished("dataset"), decisions) if page.decision is None
+    ]
+    by = reviewer or getpass.getuser()
+    for number, page in enumerate(undecided, start=1):
+        _show(page, f"{number} of {len(undecided)}")
+        choice = typer.prompt("[k]eep, [s]trike or [q]uit", default="k").lower()[:1]
+        if choice == "q":
+            return
+        verdict = Verdict.STRUCK if choice == "s" else Verdict.KEPT
+        why = typer.prompt("Why", default="") if verdict is Verdict.STRUCK else ""
+        decisions.decide(Decision(page.origin.exchange, verdict, by, why))
+    console.print("Everything is reviewed; build the dataset again to leave out what was struck.")
+
+
+@app.command()
+def train(
+    line: Name = "default",
+    base: Base = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it would take, and stop.")] = False,
+) -> None:
+    """Train an adapter; started again after a crash, it goes on where it was."""
+    made = _line(line, base)
+    if not plan:
+        _report(made.train())
+        return
+    examples = made.finished("dataset")
+    with libraries():
+        planned, _, _ = plan_training(
+            made.table.train,
+            made.base,
+            examples=examples.output("train"),
+            validation=examples.output("validation"),
+        )
+    for sentence in planned.sentences():
+        console.print(escape(sentence))
+
+
+@app.command()
+def prefer(line: Name = "default", base: Base = None) -> None:
+    """Go on with the adapter: learn from corrections over answers, or from thumbs."""
+    _report(_line(line, base).prefer())
+
+
+@app.command()
+def merge(line: Name = "default", base: Base = None) -> None:
+    """Make adapter and base one model, and check that it predicts the same."""
+    _report(_line(line, base).merge())
+
+
+@app.command()
+def convert(line: Name = "default") -> None:
+    """Write the merged model, or the base of an unmerged adapter, as a GGUF file."""
+    _report(_line(line).convert())
+
+
+@app.command()
+def quantize(line: Name = "default") -> None:
+    """Make the GGUF file small."""
+    _report(_line(line).quantize())
+
+
+@app.command()
+def verify(line: Name = "default") -> None:
+    """Hold the files against what they were made from, tokens first, then numbers."""
+    _report(_line(line).verify())
+
+
+@app.command("lora")
+def keep_unmerged(line: Name = "default", base: Base = None) -> None:
+    """Write the adapter as a GGUF file of its own, served beside its base ([adapters] served)."""
+    _report(_line(line, base).lora())
+
+
+@app.command()
+def evaluate(line: Name = "default") -> None:
+    """Compare the new model with what serves, on questions that neither has learned."""
+    _compared(_line(line).evaluate())
+
+
+@app.command()
+def exercise(
+    corpus: Annotated[Path, typer.Argument(help="A folder in BEIR's layout, such as SciFact's.")],
+    documents: Annotated[int, typer.Option(help="Abstracts that are indexed.")] = 1000,
+    questions: Annotated[int, typer.Option(help="Questions that are asked.")] = 20,
+    model: Annotated[Path | None, typer.Option(help="A GGUF file; else what serves.")] = None,
+    line: Name = "default",
+) -> None:
+    """Ask questions of scientific abstracts, with retrieval and without."""
+    table = ExerciseTable(documents=documents, questions=questions)
+    _compared(_line(line).exercise(corpus, table, model))
+
+
+@app.command()
+def promote(
+    line: Name = "default",
+    signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")] = "",
+) -> None:
+    """Let the new model answer, where it passes the gate; else say why not."""
+    _report(_line(line).promote(by=getpass.getuser(), signed_by=signed_by, again=True))
+
+
+@app.command()
+def canary() -> None:
+    """Judge the canary by its votes: call it off, let it go on, or let it answer everybody."""
+    with _registry() as (settings, database, registry):
+        watched = watch_canary(database, registry, settings.canary)
+    console.print(escape(watched.sentence), soft_wrap=True)
+
+
+@app.command()
+def rollback() -> None:
+    """Undo the newest step: end the canary, or return to what answered before."""
+    with _registry() as (_, _, registry):
+        version = registry.rollback(getpass.getuser())
+    now = f"{version.name} answers" if version else "No model answers: documents are quoted"
+    console.print(escape(f"{now} from now on."), soft_wrap=True)
+
+
+@app.command("lineage")
+def show_lineage(
+    which: Annotated[str, typer.Argument(help="An answer's id or link, or a model version.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
+) -> None:
+    """From a served answer back to model version, training runs and data."""
+    with _registry() as (_, database, registry):
+        found = lineage(which, database, registry)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        console.print(tree(found))
+
+
+@app.command()
+def run(line: Name = "default", base: Base = None) -> None:
+    """The whole line; what has been done for the same votes and settings is not done again."""
+    _report(_line(line, base).run(by=getpass.getuser()))
+
+
+@app.command()
+def worker() -> None:
+    """Train lines when asked, for instance from Slack; for a machine with a GPU. Ctrl-C stops."""
+    # at once: what is begun bears being killed and goes on at the next start
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    settings = load()
+    logs.follow(settings)
+    with working(settings, Terminal(complaints)):
+        threading.Event().wait()
+
+
+@app.command()
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object last.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+) -> None:
+    """See it work: a tiny model learns, is promoted, and rolled back; minutes, on any machine."""
+    outcome = run_demo(load(), Terminal(complaints), keep)
+    typer.echo(json.dumps(outcome.as_json()) if as_json else outcome.summary)
+    if not outcome.is_good:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _registry() -> Iterator[tuple[AdaptersSettings, Database, Registry]]:
+    settings = load()
+    with closing(Database(settings.records_url)) as database:
+        yield settings, database, Registry(database, settings.models_dir)
+
+
+def _line(name: str, base: Path | None = None) -> Line:
+    settings: AdaptersSettings = load()
+    if base is not None:
+        adapters = settings.adapters.model_copy(update={"base": base})
+        settings = settings.model_copy(update={"adapters": adapters})
+    return Line(settings, name, Terminal(complaints))
+
+
+def _report(manifest: Manifest) -> None:
+    """What came out, and what was measured."""
+    console.print(f"{manifest.stage}: {manifest.status} ({manifest.run})")
+    for name, value in manifest.metrics.items():
+        console.print(f"  {escape(f'{name}: {value}')}", soft_wrap=True)
+    for name in manifest.outputs:
+        console.print(f"  → {escape(f'{name}: {manifest.output(name)}')}", soft_wrap=True)
+
+
+def _compared(manifest: Manifest) -> None:
+    """What it comes to; every number is in the manifest, and drawn in the report."""
+    console.print(escape(manifest.metrics["verdict"]), style="bold", soft_wrap=True)
+    for contestant, measured in manifest.metrics["means"].items():
+        told = ", ".join(f"{metric} {value:.3f}" for metric, value in measured.items())
+        console.print(f"  {escape(f'{contestant}: {told}')}", soft_wrap=True)
+    for name in manifest.outputs:
+        console.print(f"  → {escape(f'{name}: {manifest.output(name)}')}", soft_wrap=True)
+
+
+def _show(page: Page, place: str) -> None:
+    console.rule(f"{place} · {page.origin.source} · {page.origin.channel or 'no channel'}")
+    if page.good:
+        console.print(f"[green]Say:[/] {escape(page.good)}")
+    if page.bad:
+        console.print(f"[red]Do not say:[/] {escape(page.bad)}")
+    console.print(f"[dim]Teaches: {escape(', '.join(page.teaches))}[/]")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The whole line as a durable job: what a worker on a machine with a GPU does when it is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from adapters.errors import AdaptersError
+from adapters.pipeline import Line
+from adapters.runs.display import Display
+from adapters.settings import AdaptersSettings
+from bot.domain.errors import LorebotError
+from bot.jobs.durable import Jobs
+from bot.jobs.training import APPLICATION, JOB, QUEUE, finished, line_of
+from bot.operations.in_use import in_use
+from indexer.errors import IndexerError
+
+_log = logging.getLogger(__name__)
+_EXPECTED = (AdaptersError, LorebotError, IndexerError)
+
+
+@contextmanager
+def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
+    """Take lines from the queue and train them, one at a time, until the block ends.
+
+    What a crash cut short goes on first: finished stages are not done again, and the others
+    resume from what they left.
+    """
+    jobs = Jobs(settings.jobs_url, application=APPLICATION, replica=settings.records.replica)
+
+    def train(key: str) -> None:
+        _train(jobs, Line(settings, line_of(key), display))
+
+    jobs.register(JOB, train)
+    try:
+        with in_use(settings.data_dir):
+            jobs.launch()
+            jobs.work_on(QUEUE)
+            yield jobs
+    finally:
+        jobs.close()
+
+
+def _train(jobs: Jobs, line: Line) -> None:
+    """A line that cannot go on says why, and is over: trying again would not help it."""
+    try:
+        for number, stage in enumerate(line.stages, start=1):
+            jobs.tell(f"{line.name}: {stage}, stage {number} of {len(line.stages)}")
+            line.display.tell(f"— {stage}")
+            jobs.step(stage, partial(_run_of, line, stage))
+        jobs.tell(finished(line.name))
+    except _EXPECTED as error:
+        _log.error("Training %s stopped: %s", line.name, error)
+        jobs.tell(f"{line.name} stopped. {error}")
+
+
+def _run_of(line: Line, stage: str) -> str:
+    """The name of the run; the rest is in its manifest."""
+    manifest = line.perform(stage, by=APPLICATION)
+    return manifest.run if manifest else ""

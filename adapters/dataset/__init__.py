@@ -1,0 +1,1 @@
+"""Stage ``dataset``: votes, corrections and golden questions → examples to learn from."""

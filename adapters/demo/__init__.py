@@ -1,0 +1,1 @@
+"""``lorebot-adapters demo``: from votes to a better model with a tiny base."""

@@ -1,0 +1,1 @@
+"""Stage ``evaluate``: the candidate against the serving model on held-out questions."""

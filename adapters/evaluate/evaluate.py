@@ -1,0 +1,209 @@
+"""Stage ``evaluate``: the candidate against the serving model, on questions neither has learned.
+
+Both answer through the pipeline that serves, over the real index; each answers alone, too, and so
+does the base where it is another: base / base+RAG / tuned / tuned+RAG. Outputs: ``results`` (every
+answer, a line each), ``comparison`` (for ``promote``) and ``report`` (a page for people).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from adapters.errors import EvaluationError
+from adapters.evaluate.comparison import Difference, write_comparison
+from adapters.evaluate.contestants import ALONE_VERSION
+from adapters.evaluate.evaluation_run import (
+    ALONE,
+    BASE,
+    CANDIDATE,
+    SERVING,
+    Contest,
+    ask_all,
+    compared,
+    means,
+    remember_all,
+)
+from adapters.evaluate.held_out import Questions, questions
+from adapters.evaluate.identities import index_identity, model_identity
+from adapters.evaluate.judging import PROMPTS_VERSION, Judge, LexicalJudge, ModelJudge
+from adapters.evaluate.report import Report, write_report
+from adapters.evaluate.results import Ledger, write_results
+from adapters.evaluate.verdict import verdict
+from adapters.runs.display import Display
+from adapters.runs.manifest import Manifest, Run, run_stage
+from bot.domain import prompts
+from bot.serving.model import LanguageModel
+from indexer.settings import Table
+
+_SPEED = "tokens_per_second"
+
+
+class EvaluateTable(Table):
+    """``[adapters.evaluate]``: what models are compared on, and who judges."""
+
+    golden: Path | None = None
+    """A JSON Lines file of questions with their answers, besides the held-out ones. Those that
+    are like one that was trained on are left out."""
+    judge: Path | None = None
+    """A GGUF model that judges claims; better none of those that compete. Unset: words are
+    compared, and the report says so."""
+    base: Path | None = None
+    """The base model as a GGUF file, where what serves has itself been trained already."""
+    support: float = Field(default=0.8, gt=0, le=1)
+    """Share of a claim's words that passages must hold, where no model judges."""
+    least_questions: int = Field(default=10, ge=1)
+    general_examples: int = Field(default=100, ge=0)
+    """At most, to see what was forgotten."""
+    resamples: int = Field(default=5000, ge=2000)
+    seed: int = 0
+    examples_shown: int = Field(default=10, ge=0)
+    """Answers won, and answers lost, in the report."""
+
+
+def evaluate(
+    table: EvaluateTable,
+    contest: Contest,
+    dataset: Manifest,
+    folder: Path,
+    *,
+    display: Display,
+    judge: LanguageModel | None = None,
+) -> Manifest:
+    """Compare on the held-out part of a dataset, and on golden questions.
+
+    The metrics hold ``<metric>.candidate``, ``.serving``, ``.difference``, ``.low``, ``.high``,
+    ``.p_no_gain`` and ``.count`` for each metric, and ``means`` by contestant. A killed run goes
+    on behind the last answer. Raises EvaluationError where there are too few questions, ModelError
+    of the judge, IndexerError.
+    """
+    asked = questions(dataset, table.golden, table.general_examples)
+    _check_enough(asked, table)
+    judging = ModelJudge(judge) if judge else LexicalJudge(table.support)
+
+    def work(run: Run) -> None:
+        ledger = Ledger(run.scratch / "results.jsonl")
+        contest.warm_up(asked.asked[0].question)
+        ask_all(contest.contestants(), asked.asked, judging, contest.library, ledger, display)
+        remember_all(contest, asked.general, ledger, display)
+        differences = _differences(ledger, table)
+        run.outputs["results"] = write_results(run.folder / "results.jsonl", ledger.results)
+        run.outputs["comparison"] = run.folder / "comparison.json"
+        write_comparison(run.outputs["comparison"], differences)
+        report = _report(contest, asked, judging, ledger, differences, table)
+        run.outputs["report"] = write_report(run.folder / "report.html", report)
+        run.metrics |= _figures(asked, judging, differences) | {"means": means(ledger.results)}
+        run.metrics["verdict"] = report.verdict.sentence
+
+    settings = {
+        "evaluate": table.model_dump(mode="json"),
+        "thresholds": contest.thresholds.model_dump(mode="json"),
+        "answer_tokens": contest.answer_tokens,
+        "answer_seconds": contest.answer_seconds,
+    }
+    return run_stage(
+        "evaluate",
+        folder,
+        settings=settings,
+        inputs=_inputs(table, contest, dataset, judge),
+        work=work,
+    )
+
+
+def labels(contest: Contest) -> dict[str, str]:
+    """How a report names the contestants."""
+    titles = {CANDIDATE: "Candidate", SERVING: "Serving model", BASE: "Base model"}
+    return {
+        one.name: titles.get(one.name) or f"{titles[one.name.removesuffix(ALONE)]} from memory"
+        for one in contest.contestants()
+    }
+
+
+def _inputs(
+    table: EvaluateTable, contest: Contest, dataset: Manifest, judge: LanguageModel | None
+) -> dict[str, Path | str]:
+    return {
+        "candidate": model_identity(contest.candidate),
+        "serving": model_identity(contest.serving),
+        "base": model_identity(contest.base),
+        "judge": model_identity(judge),
+        "held_out": dataset.output("held_out"),
+        "validation": dataset.output("validation"),
+        "train": dataset.output("train"),
+        "golden": table.golden or "",
+        "index": index_identity(contest.library),
+        "prompts": f"{prompts.VERSION} {ALONE_VERSION} {PROMPTS_VERSION}",
+    }
+
+
+def _check_enough(asked: Questions, table: EvaluateTable) -> None:
+    if asked.answerable < table.least_questions:
+        raise EvaluationError(
+            f"There are {asked.answerable} held-out questions with an answer, fewer than "
+            f"{table.least_questions}: collect more votes and corrections, name golden questions "
+            "in [adapters.evaluate] golden, or lower least_questions and trust the result less."
+        )
+
+
+def _differences(ledger: Ledger, table: EvaluateTable) -> list[Difference]:
+    """Over the documents, but for the speed of writing, which is measured alone."""
+    chance = {"resamples": table.resamples, "seed": table.seed}
+    served = compared(ledger.results, CANDIDATE, SERVING, **chance)
+    alone = compared(ledger.results, CANDIDATE + ALONE, SERVING + ALONE, **chance)
+    return [*served, *(each for each in alone if each.metric == _SPEED)]
+
+
+def _figures(asked: Questions, judge: Judge, differences: Sequence[Difference]) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "questions": len(asked.asked),
+        "answerable": asked.answerable,
+        "general_examples": len(asked.general),
+        "left_out_as_trained_on": asked.repeated,
+        "judge": judge.name,
+    }
+    for each in differences:
+        for name in ("candidate", "serving", "difference", "low", "high", "p_no_gain", "count"):
+            figures[f"{each.metric}.{name}"] = getattr(each, name)
+    return figures
+
+
+def _report(
+    contest: Contest,
+    asked: Questions,
+    judge: Judge,
+    ledger: Ledger,
+    differences: Sequence[Difference],
+    table: EvaluateTable,
+) -> Report:
+    serving = "the serving model" if contest.serving else "quoting without a model"
+    facts = {
+        "Questions": f"{len(asked.asked)} held out: {asked.answerable} with an answer in the "
+        f"documents, {len(asked.asked) - asked.answerable} without. No thread or question of "
+        "theirs was trained on"
+        f"{f', {asked.repeated} golden ones that had been are left out' * bool(asked.repeated)}.",
+        "General examples": f"{len(asked.general)}, to see what was forgotten.",
+        "Judged by": judge.name,
+        "Intervals": f"95 %, from {table.resamples:,} paired bootstrap resamples of the questions.",
+        **{
+            name.capitalize(): f"{model.identity.name} {model.identity.adapter}".strip()
+            if model
+            else "none: the bot quotes its documents"
+            for name, model in contest.models.items()
+        },
+        "Index": f"{len(contest.library.store.documents()):,} documents, "
+        f"{contest.library.embedding.identity}",
+    }
+    return Report(
+        title="Is the new model better?",
+        one=CANDIDATE,
+        other=SERVING,
+        labels=labels(contest),
+        verdict=verdict(differences, "The candidate", serving),
+        differences=differences,
+        results=ledger.results,
+        facts=facts,
+        examples_shown=table.examples_shown,
+    )

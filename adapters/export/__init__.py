@@ -1,0 +1,1 @@
+"""An adapter → a checked GGUF file: merge, convert, quantize, lora, verify."""

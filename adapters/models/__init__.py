@@ -1,0 +1,1 @@
+"""Model files: the full-precision base, GGUF files, tokenizers, and prompts as tokens."""

@@ -1,0 +1,1 @@
+"""Stage ``promote``: past the gate into the registry, and the lineage of what serves."""

@@ -1,0 +1,82 @@
+"""Whether a candidate may answer: what an evaluation must show before people get it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from adapters.evaluate.comparison import Difference
+from adapters.evaluate.metrics import METRICS, Unit
+from adapters.evaluate.verdict import amount
+from indexer.settings import Table
+
+MetricName = Annotated[str, Field(pattern=f"^({'|'.join(METRICS)})$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PromoteTable(Table):
+    """``[adapters.promote]``: what a candidate must win, may lose, and whom it answers first."""
+
+    metric: MetricName = "f1"
+    """What it must be better in: the whole 95 % interval of the difference above zero."""
+    least_questions: int = Field(default=20, ge=1)
+    """Held-out questions that ``metric`` was measured on, at least."""
+    tolerance: Share = 0.03
+    """By how much any other share, such as faithfulness, may be lower than before."""
+    slowdown: float = Field(default=0.5, ge=0)
+    """By which share of its time an answer may take longer; 0.5 allows half as long again."""
+    tolerances: dict[MetricName, float] = Field(default_factory=dict)
+    """By metric, in place of these two."""
+    sign_off: bool = False
+    """Whether a person must sign by name."""
+    canary_share: Share = 0.1
+    """Of the questions, that the candidate answers first."""
+    canary_channels: tuple[Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]+$")], ...] = ()
+    """Channels that it answers first; with neither share nor channels it answers everybody."""
+
+
+def objections(table: PromoteTable, differences: Sequence[Difference]) -> list[str]:
+    """Why the measured candidate may not answer, in sentences; none where it may."""
+    wanted = next((each for each in differences if each.metric == table.metric), None)
+    others = (each for each in differences if each.metric != table.metric)
+    return [*_no_win(table, wanted), *(told for each in others for told in _loss(table, each))]
+
+
+def _no_win(table: PromoteTable, wanted: Difference | None) -> Iterator[str]:
+    title = METRICS[table.metric].title.lower()
+    if wanted is None or wanted.count < table.least_questions:
+        yield (
+            f"There are {wanted.count if wanted else 0} held-out questions with {title} measured, "
+            f"and {table.least_questions} are needed: collect more votes and corrections, or name "
+            "golden questions."
+        )
+    elif not wanted.is_better:
+        unit = METRICS[table.metric].unit
+        yield (
+            f"It does not win: {title} is {amount(wanted.candidate, unit)} against "
+            f"{amount(wanted.serving, unit)}, and the 95 % interval of the difference reaches from "
+            f"{wanted.low:+.3f} to {wanted.high:+.3f}."
+        )
+
+
+def _loss(table: PromoteTable, one: Difference) -> Iterator[str]:
+    metric = METRICS[one.metric]
+    allowed = table.tolerances.get(one.metric, _tolerance(table, one))
+    is_sure = metric.is_quality or one.is_worse  # the time that an answer takes varies by itself
+    if -one.gain > allowed and is_sure:
+        yield (
+            f"It is worse in {metric.title.lower()}: {amount(one.candidate, metric.unit)} against "
+            f"{amount(one.serving, metric.unit)}, further than the {allowed:.3g} that is tolerated."
+        )
+
+
+def _tolerance(table: PromoteTable, one: Difference) -> float:
+    """In the metric's own unit; slower by half is two thirds of the speed."""
+    unit = METRICS[one.metric].unit
+    if unit is Unit.SECONDS:
+        return table.slowdown * one.serving
+    if unit is Unit.TOKENS_A_SECOND:
+        return one.serving * table.slowdown / (1 + table.slowdown)
+    return table.tolerance

@@ -1,0 +1,1 @@
+"""A run: its manifest, provenance, files, child processes, disk and display."""

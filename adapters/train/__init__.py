@@ -1,0 +1,1 @@
+"""Stages ``train`` and ``prefer``: examples → a LoRA adapter."""

@@ -1,0 +1,1 @@
+"""The composition root: everything that is built, is built and connected here."""

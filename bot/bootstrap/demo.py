@@ -1,0 +1,59 @@
+"""``lorebot demo``: the sample handbook, a local workspace and the real bot, in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot.domain.errors import LorebotError
+from bot.domain.settings import Settings, SlackTable
+from bot.slack.connection.manifest import manifest
+from bot.workspace import Workspace, WorkspaceError
+from indexer.settings import FilesSource
+
+SAMPLE = Path(__file__).parents[1] / "workspace" / "sample"
+QUESTION = "<@U0LOREBOT> How much may I spend on meals per day when I travel?"
+_ASKER, _CHANNEL = "U0ALICE", "C0HELP"
+_ANSWER_SECONDS = 120
+
+
+def demo_workspace(port: int) -> Workspace:
+    """A workspace that also shows the handbook's pages; not started."""
+    return Workspace(port=port, documents=SAMPLE, manifest=manifest())
+
+
+def demo_settings(settings: Settings, workspace: Workspace | None = None) -> Settings:
+    """The user's settings over the sample handbook and, if given, the workspace that runs."""
+    changes: dict[str, object] = {"data_dir": settings.data_dir / "demo"}
+    link = ""
+    if workspace:
+        link = workspace.documents_url
+        changes["slack"] = SlackTable(
+            bot_token=SecretStr(workspace.bot_token),
+            app_token=SecretStr(workspace.app_token),
+            api_url=workspace.api_url,
+        )
+    sample = FilesSource(name="handbook", path=SAMPLE, audience=("public",), link=link)
+    return settings.model_copy(update={**changes, "sources": (sample,)})
+
+
+def ask_first_question(workspace: Workspace) -> str:
+    """Ask as Alice would, wait for the answer, and return the address that shows both."""
+    ts = workspace.post(_ASKER, _CHANNEL, QUESTION)
+    _await_answer(workspace, ts)
+    return f"{workspace.url}?channel={_CHANNEL}&thread={ts}&person={_ASKER}"
+
+
+def _await_answer(workspace: Workspace, ts: str) -> None:
+    def answered() -> bool:
+        replies = [m for m in workspace.messages(_CHANNEL, thread_ts=ts) if m["ts"] != ts]
+        return any("[1]" in reply.get("text", "") for reply in replies)
+
+    try:
+        workspace.wait_for(answered, timeout=_ANSWER_SECONDS)
+    except WorkspaceError as error:
+        raise LorebotError(
+            f"The demo's question was not answered within {_ANSWER_SECONDS} seconds; "
+            "run `lorebot --verbose demo` to see why."
+        ) from error

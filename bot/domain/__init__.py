@@ -1,0 +1,1 @@
+"""The ground floor of the bot: values, errors, prompts, thresholds and settings."""

@@ -1,0 +1,1 @@
+"""Durable work on DBOS, and the jobs that run by themselves: refresh, canary watch, retention."""

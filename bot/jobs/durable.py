@@ -1,0 +1,256 @@
+"""Durable work: what was begun is finished, once, also after a crash.
+
+DBOS keeps every job and the result of each of its steps in a database. A job's key makes it
+unique: starting it again, while it runs or years later, does nothing. After a crash the next
+start of the same installation resumes each unfinished job behind its last finished step; on
+Postgres another process does so, see bot/jobs/adoption.py. A step must bear being repeated, and
+what one step returns must be small and free of private text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from functools import partial
+from threading import Thread
+from typing import ParamSpec, TypeVar
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID, error
+
+from bot.jobs import states as job_states
+from bot.jobs.adoption import adoption
+from bot.jobs.schedules import Schedules
+from bot.jobs.states import listed
+from bot.jobs.unexpected import kept_without_content
+
+Result = TypeVar("Result")
+Parameters = ParamSpec("Parameters")
+
+# Raised by hand when a change of steps makes unfinished jobs of older versions unreadable. DBOS
+# would otherwise derive it from the code, and every upgrade would strand the questions in flight.
+_VERSION = "1"
+_BOT = "lorebot"
+_PROGRESS = "progress"
+_POLLING_SECONDS = 0.2
+_SCHEDULES_SECONDS = 5.0
+
+
+class Jobs:
+    """One process's share of the durable work. Only one may be open a process."""
+
+    def __init__(
+        self,
+        database_url: str,
+        threads: int = 16,
+        *,
+        application: str = _BOT,
+        replica: str = "local",
+        carry: Callable[[], str] = str,
+        restore: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """What an ``application`` begins or is given in a queue, its processes alone work on.
+
+        ``replica`` is this process's own name among those that share the database: its unfinished
+        work is its own as long as it lives. What ``carry`` returns where a job is started,
+        ``restore`` brings back around the job, wherever and whenever it runs.
+        """
+        config: DBOSConfig = {
+            "name": application,
+            "system_database_url": database_url,
+            "application_version": _version_of(application),
+            "executor_id": replica,
+            "log_level": "WARNING",
+            "max_executor_threads": threads,
+            "notification_listener_polling_interval_sec": _POLLING_SECONDS,
+            "scheduler_polling_interval_sec": _SCHEDULES_SECONDS,
+            "enable_otlp": False,
+        }
+        DBOS(config=config)
+        owners = partial(_owners, application)
+        self._adoption = adoption(database_url, application, replica, owners, _adopt, self._resume)
+        self._replica = replica
+        self._launched = False
+        self._carry = carry
+        self._restore = restore
+        self._functions: dict[str, Callable[[str, str], None]] = {}
+        self._schedules = Schedules()
+        self._at_launch: list[Callable[[], None]] = []
+        self.is_closed = False
+        """From the beginning of ``close``: jobs still end then, but none begins."""
+
+    def at_launch(self, function: Callable[[], None]) -> None:
+        """Call ``function()`` once jobs may be started, and on Postgres every few seconds after
+        that, for what others leave behind; before ``launch``.
+        """
+        self._at_launch.append(function)
+
+    def register(self, name: str, function: Callable[[str], None]) -> None:
+        """Make ``function(key)`` a kind of job; before ``launch``."""
+
+        def job(key: str, carried: str = "") -> None:
+            with self._restore(carried), kept_without_content(f"The job {name}"):
+                function(key)
+
+        self._functions[name] = DBOS.workflow(name=name)(_named(name, job))
+
+    def schedule(self, name: str, cron: str, function: Callable[[str], None]) -> None:
+        """Run ``function(moment)`` at the times of a cron expression, in UTC; before ``launch``.
+
+        Each time is one job over all replicas; ``moment`` is that time in ISO 8601.
+        """
+
+        def due(moment: datetime, _context: object) -> None:
+            with kept_without_content(f"The schedule {name}"):
+                function(moment.isoformat())
+
+        self._schedules.add(name, cron, DBOS.workflow(name=name)(_named(name, due)))
+
+    def launch(self) -> None:
+        """Open the database and resume what a crash left unfinished."""
+        self._adoption.start()
+        DBOS.launch()
+        self._launched = True
+        self._schedules.begin()
+        self._resume()
+
+    def start(self, name: str, key: str) -> None:
+        """Begin a job in the background; of one key and name there is only ever one."""
+        with SetWorkflowID(f"{name}:{key}"):
+            DBOS.start_workflow(self._functions[name], key, self._carry())
+
+    def work_on(self, queue: str) -> None:
+        """Take jobs from a queue, one at a time over all replicas; after ``launch``."""
+        DBOS.register_queue(queue, global_concurrency=1)
+
+    @staticmethod
+    def enqueue(application: str, queue: str, name: str, key: str, carried: str = "") -> None:
+        """Leave a job to a process of another application, also one that is not running now.
+
+        As with ``start``, of one key and name there is only ever one. ``carried`` is what that
+        process's ``restore`` brings back around the job.
+        """
+        DBOS.enqueue_workflow_with_options(
+            {
+                "workflow_name": name,
+                "queue_name": queue,
+                "workflow_id": f"{name}:{key}",
+                "application_name": application,
+                "app_version": _version_of(application),
+            },
+            key,
+            carried,
+        )
+
+    @staticmethod
+    def tell(progress: str) -> None:
+        """Say, in a job, how far it is; free of private text."""
+        DBOS.set_event(_PROGRESS, progress)
+
+    @staticmethod
+    def told(name: str, key: str) -> str:
+        """What a job has said last, also one of another application; "" before it began."""
+        return DBOS.get_event(f"{name}:{key}", _PROGRESS, timeout_seconds=0) or ""
+
+    state = staticmethod(job_states.state)
+    pending = staticmethod(job_states.pending)
+    unfinished = staticmethod(job_states.unfinished)
+    forget_ended = staticmethod(job_states.forget_ended)
+
+    @staticmethod
+    def step(
+        name: str,
+        function: Callable[[], Result],
+        retry: Callable[[BaseException], bool] | None = None,
+        *,
+        attempts: int = 5,
+    ) -> Result:
+        """Run a part of a job whose result is remembered: a resumed job skips it.
+
+        Errors that ``retry`` accepts are tried again until ``attempts`` were made, with pauses of
+        1, 2, 4, … seconds: five attempts take a quarter of a minute, ten take nine. Then the last
+        of them is raised.
+        """
+        try:
+            return DBOS.run_step(
+                {
+                    "name": name,
+                    "retries_allowed": retry is not None,
+                    "max_attempts": attempts,
+                    "interval_seconds": 1.0,
+                    "backoff_rate": 2.0,
+                    "should_retry": retry,
+                },
+                kept_without_content(f"The step {name}", retry)(function),
+            )
+        except error.DBOSMaxStepRetriesExceeded as exceeded:
+            raise exceeded.errors[-1] from None
+
+    @contextmanager
+    def at_end(self, function: Callable[[], object]) -> Iterator[None]:
+        """Within a job: call ``function()`` when the block has ended, in whatever way.
+
+        Not where the job goes on: at the next start, where the block was interrupted by it, or in
+        the process that took it over because it held this one for dead.
+        """
+        try:
+            yield
+        except error.DBOSWorkflowConflictIDError:
+            raise
+        except BaseException:
+            if not self.is_closed:
+                function()
+            raise
+        function()
+
+    def close(self, timeout_seconds: int = 10) -> None:
+        """Wait for running jobs up to the timeout; the rest resumes at the next start.
+
+        DBOS could wait itself, but looks once a second, also where nothing runs.
+        """
+        self.is_closed = True
+        self._schedules.close()
+        if self._launched:
+            # In a thread, because DBOS asks a database that is away again and again.
+            idle = Thread(target=self._wait, args=(timeout_seconds,), daemon=True)
+            idle.start()
+            idle.join(timeout_seconds)
+        DBOS.destroy(destroy_registry=True)
+        self._adoption.close()
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._runs_any():
+            time.sleep(_POLLING_SECONDS / 4)
+
+    def _resume(self) -> None:
+        for function in self._at_launch:
+            function()
+
+    def _runs_any(self) -> bool:
+        return bool(listed(status="PENDING", executor_id=self._replica, limit=1))
+
+
+def _owners(application: str) -> set[str]:
+    """The processes that have begun jobs of this application and not ended them."""
+    found = listed(status="PENDING", app_version=_version_of(application))
+    return {one.executor_id for one in found if one.executor_id}
+
+
+def _adopt(owner: str) -> None:
+    """Back into their queues. Unlike ``resume_workflows`` this counts the attempts, so that a job
+    which kills whoever runs it does not go round for ever.
+    """
+    DBOS._recover_pending_workflows([owner])
+
+
+def _version_of(application: str) -> str:
+    """DBOS wants versions that no two applications share."""
+    return _VERSION if application == _BOT else f"{application}-{_VERSION}"
+
+
+def _named(name: str, function: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """DBOS tells workflows apart by their qualified names, which these closures share."""
+    function.__name__ = function.__qualname__ = name
+    return function

@@ -1,0 +1,1 @@
+"""Which language models there are: the registry, its versions, and where their files come from."""

@@ -1,0 +1,56 @@
+"""The language model: the file or server that is to write, opened as the bot would open it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from bot.domain.errors import LorebotError, RecordsError
+from bot.domain.settings import Settings
+from bot.models.registry import Registry
+from bot.operations.doctor.finding import Finding, well, wrong
+from bot.records.database import Database
+from bot.records.probe import probe
+from bot.serving.opening import connect_model, load_model
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """What is pinned or serves can write; having none is no mistake."""
+    table = settings.model
+    if table.path:
+        mend = "Correct [model] path, fetch the file again, or give the machine more memory."
+        try:
+            with closing(load_model(table, table.path)) as opened:
+                yield well("model", f"{opened.identity.name} can be loaded.")
+        except LorebotError as error:
+            yield wrong("model", str(error), mend)
+    elif table.url:
+        mend = "Check [model] url, name and api_key, and that the server runs."
+        try:
+            with closing(connect_model(table)) as opened:
+                yield well("model", f"{opened.identity.name} answers.")
+        except LorebotError as error:
+            yield wrong("model", str(error), mend)
+    else:
+        yield from _registered(settings)
+
+
+def _registered(settings: Settings) -> Iterator[Finding]:
+    try:
+        if not settings.has_records or not probe(settings.records_url).revision:
+            yield well("model", "No model is set: documents are quoted.")
+            return
+        with closing(Database(settings.records_url)) as database:
+            serving = Registry(database, settings.models_dir).serving()
+            versions = [serving.version, serving.canary.version if serving.canary else None]
+            for version in filter(None, versions):
+                version.check()
+                yield well("model", f"{version.name} is there and unchanged.")
+            if not any(versions):
+                yield well("model", "No model serves: documents are quoted.")
+    except RecordsError as error:
+        said = f"Which model serves is in the records, and they cannot be read. {error}"
+        yield wrong("model", said, "Mend the records first: `lorebot doctor --only records`.")
+    except LorebotError as error:
+        mend = "`lorebot model use` another version, or `lorebot model pull` the file again."
+        yield wrong("model", str(error), mend)

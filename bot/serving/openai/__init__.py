@@ -1,0 +1,1 @@
+"""A language model on an OpenAI-compatible server (llama-server, vLLM)."""

@@ -1,0 +1,1 @@
+"""How Slack is reached: transport, clients, calls, rate limits, OAuth, tokens, manifest."""

@@ -1,0 +1,91 @@
+"""Slack's failures as our own errors: with a reason, without the request that holds the token."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import RecordsError, SlackError
+from bot.slack.connection.counting import RetriedWhenLimited
+
+_TEMPORARY = {"ratelimited", "internal_error", "fatal_error", "service_unavailable"}
+
+
+class SlackCallFailed(SlackError):
+    """A Web API call failed. ``reason`` is Slack's word for it, such as ``channel_not_found``.
+
+    ``uncertain`` says that it may have been carried out all the same; ``retry_after`` is in
+    seconds, 0 where Slack did not say.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        reason: str = "",
+        *,
+        temporary: bool = False,
+        uncertain: bool = False,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.temporary = temporary
+        self.uncertain = uncertain
+        self.retry_after = retry_after
+
+
+@contextmanager
+def slack_call(purpose: str) -> Iterator[None]:
+    """Turn whatever a call raises into SlackCallFailed; ``purpose`` reads "post the answer"."""
+    try:
+        yield
+    except SlackApiError as error:
+        reason = str(error.response.get("error", "unknown"))
+        status = error.response.status_code
+        raise SlackCallFailed(
+            f"Slack would not {purpose} ({reason}).",
+            reason,
+            temporary=status == 429 or status >= 500 or reason in _TEMPORARY,
+            uncertain=status >= 500 or reason in _TEMPORARY - {"ratelimited"},
+            retry_after=_seconds(error.response.headers),
+        ) from None
+    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+        raise SlackCallFailed(
+            f"Slack could not be reached to {purpose} ({error}).", temporary=True, uncertain=True
+        ) from None
+
+
+def temporary(error: BaseException) -> bool:
+    """Whether trying again may help: Slack or the network is away, or the records are busy."""
+    return isinstance(error, RecordsError) or (
+        isinstance(error, SlackCallFailed) and error.temporary
+    )
+
+
+def without_retries(client: WebClient) -> WebClient:
+    """For calls that are better left out than late."""
+    quick = copy.copy(client)
+    quick.retry_handlers = []
+    return quick
+
+
+def retrying_only_refusals(client: WebClient) -> WebClient:
+    """For calls that must not be carried out twice: what got no answer may have been."""
+    once = copy.copy(client)
+    once.retry_handlers = [RetriedWhenLimited(max_retry_count=2)]
+    return once
+
+
+def _seconds(headers: Mapping[str, Any]) -> float:
+    for name, value in headers.items():
+        if name.lower() == "retry-after":
+            given = value[0] if isinstance(value, list) else value
+            return float(given) if str(given).replace(".", "", 1).isdigit() else 0.0
+    return 0.0

@@ -1,0 +1,140 @@
+"""How events reach the bot: Socket Mode or HTTP, both into the same Bolt app and listeners."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+from anyio import to_thread
+from slack_bolt import App, BoltRequest, BoltResponse
+from slack_bolt.adapter.asgi.base_handler import BaseSlackRequestHandler
+from slack_bolt.adapter.asgi.http_request import AsgiHttpRequest
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.oauth import OAuthFlow
+
+from bot.telemetry.web_server import Receive, Scope, Send, WebServer
+
+EVENTS_PATH = "/slack/events"
+_LARGEST_BODY = 4_000_000
+"""Bytes; Slack's own limit for what it sends is far below."""
+
+
+class Transport(Protocol):
+    """Where events come from."""
+
+    def connect(self) -> None:
+        """From now on events arrive."""
+        ...
+
+    @property
+    def is_connected(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class SocketTransport:
+    """Socket Mode: the bot dials out, so that nothing of it has to be reachable."""
+
+    def __init__(self, app: App, app_token: str) -> None:
+        self._handler = SocketModeHandler(app, app_token)
+
+    def connect(self) -> None:
+        self._handler.connect()  # type: ignore[no-untyped-call]
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._handler.client.is_connected())
+
+    def close(self) -> None:
+        close_socket(self._handler)
+
+
+class HttpTransport:
+    """HTTP: Slack posts to the request URL; any number of replicas may stand behind it."""
+
+    def __init__(self, app: App, address: str) -> None:
+        """Raises BotSettingsError where the address cannot be listened on."""
+        self._server = WebServer(SlackApplication(app), address)
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    def connect(self) -> None:
+        self._server.start()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._server.is_serving
+
+    def close(self) -> None:
+        self._server.close()
+
+
+class SlackApplication(BaseSlackRequestHandler):
+    """A Bolt app as an ASGI application, each request in a thread of its own.
+
+    Bolt's own adapter runs listeners inside the event loop: one that waits for the database would
+    keep all other receipts waiting.
+    """
+
+    def __init__(self, app: App, path: str = EVENTS_PATH) -> None:
+        self.app = app
+        self.path = path
+
+    async def dispatch(self, request: AsgiHttpRequest) -> BoltResponse:
+        return await to_thread.run_sync(self.app.dispatch, await _bolt_request(request))
+
+    async def handle_installation(self, request: AsgiHttpRequest) -> BoltResponse:
+        flow = cast(OAuthFlow, self.app.oauth_flow)
+        return await to_thread.run_sync(flow.handle_installation, await _bolt_request(request))
+
+    async def handle_callback(self, request: AsgiHttpRequest) -> BoltResponse:
+        flow = cast(OAuthFlow, self.app.oauth_flow)
+        return await to_thread.run_sync(flow.handle_callback, await _bolt_request(request))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _announced_length(scope) > _LARGEST_BODY:
+            await send({"type": "http.response.start", "status": 413, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await super().__call__(cast(dict[str, Any], scope), receive, send)
+
+
+def close_socket(handler: SocketModeHandler) -> None:
+    """Take nothing new, acknowledge what was taken, and close for good, at once.
+
+    slack_sdk 3.47 by itself cuts acknowledgements off, sits out its last reads of up to three
+    seconds, and stumbles over its own socket, which is None by the second try.
+    """
+    client: Any = handler.client
+    client.auto_reconnect_enabled = False
+    client.closed = True
+    client.message_queue.put(None)  # wakes who waits for the next message
+    if client.message_processor.is_alive():
+        client.message_processor.shutdown()
+    client.message_workers.shutdown()
+    with suppress(AttributeError, OSError):
+        client.current_session.sock.shutdown(socket.SHUT_RDWR)
+    try:
+        client.close()
+    except AttributeError:
+        client.close()
+
+
+async def _bolt_request(request: AsgiHttpRequest) -> BoltRequest:
+    return BoltRequest(
+        body=await request.get_raw_body(),
+        query=request.query_string,
+        headers=request.get_headers(),
+    )
+
+
+def _announced_length(scope: Scope) -> int:
+    """Of a request's body; one that does not say, as Slack always does, counts as too large."""
+    headers = dict(scope["headers"])
+    if scope["method"] != "POST":
+        return 0
+    length = headers.get(b"content-length", b"").decode("latin-1")
+    return int(length) if length.isdigit() else _LARGEST_BODY + 1

@@ -1,0 +1,99 @@
+"""The message shortcut "Ask about this": a form with the message quoted, answered in its thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+
+from bot.domain.values import Asked, Occasion
+from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.rendering.feedback_form import plain
+from bot.slack.rendering.mrkdwn import cut, plain_question, safe_mrkdwn
+from bot.slack.rendering.phrases import Phrases
+from bot.slack.rendering.spoken import Spoken
+from bot.slack.replies.questions import Questions
+
+_log = logging.getLogger(__name__)
+
+_SHORTCUT, _FORM, _QUESTION = "ask_about_this", "ask_about_form", "question"
+_QUOTED_CHARACTERS = 1_000
+_QUESTION_CHARACTERS = 1_000
+
+
+class AskAbout:
+    def __init__(self, client: WebClient, questions: Questions, spoken: Spoken) -> None:
+        self._client = client
+        self._questions = questions
+        self._spoken = spoken
+
+    def listen(self, app: App) -> None:
+        @app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})
+        def chosen(ack: Ack, body: dict[str, Any]) -> None:
+            ack()
+            view = _form(body, self._spoken.to_person(body["user"]["id"]))
+            try:
+                with slack_call("open a form"):
+                    self._client.views_open(trigger_id=body["trigger_id"], view=view)
+            except SlackCallFailed as error:
+                _log.warning("%s", error)
+
+        @app.view(_FORM)
+        def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+            self._questions.take(_asked(body, view))
+            ack()
+
+
+def _form(body: dict[str, Any], spoken: Phrases) -> dict[str, Any]:
+    message = body["message"]
+    quoted = cut(plain_question(message.get("text") or ""), _QUOTED_CHARACTERS)
+    place = {
+        "channel": body["channel"]["id"],
+        "thread": message.get("thread_ts") or message["ts"],
+        "quoted": quoted,
+    }
+    quotation = "\n".join(f"&gt; {line}" for line in safe_mrkdwn(quoted or "…").splitlines())
+    return {
+        "type": "modal",
+        "callback_id": _FORM,
+        "private_metadata": json.dumps(place),
+        "title": plain(spoken.about_title),
+        "submit": plain(spoken.ask),
+        "close": plain(spoken.cancel),
+        "blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": cut(quotation, 2_900)}},
+            {
+                "type": "input",
+                "block_id": _QUESTION,
+                "label": plain(spoken.about_question),
+                "hint": plain(spoken.about_hint),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": _QUESTION,
+                    "max_length": _QUESTION_CHARACTERS,
+                },
+            },
+        ],
+    }
+
+
+def _asked(body: dict[str, Any], view: dict[str, Any]) -> Asked:
+    """The question and, below it, the words it is about."""
+    place = json.loads(view["private_metadata"])
+    typed = str(view["state"]["values"][_QUESTION][_QUESTION].get("value") or "")
+    channel = place["channel"]
+    return Asked(
+        id=f"form:{view['id']}",
+        event_id="",
+        channel=channel,
+        thread=place["thread"],
+        asker=body["user"]["id"],
+        text="\n".join(filter(None, (plain_question(typed), place["quoted"]))),
+        is_direct=channel.startswith("D"),
+        is_shared=None,
+        team=str((body.get("team") or {}).get("id") or ""),
+        occasion=Occasion.SHORTCUT,
+    )

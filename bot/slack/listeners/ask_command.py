@@ -1,0 +1,158 @@
+"""``/ask``: answered for the asker alone, from all they may read; the question can be shared."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+
+from bot.domain.values import Answer, Asked, Occasion
+from bot.jobs.durable import Jobs
+from bot.records.answers import Answers
+from bot.slack.connection.calls import (
+    SlackCallFailed,
+    retrying_only_refusals,
+    slack_call,
+    temporary,
+)
+from bot.slack.rendering.blocks import SHARE_ACTION, note
+from bot.slack.rendering.mrkdwn import plain_question, safe_mrkdwn
+from bot.slack.rendering.spoken import Spoken
+from bot.slack.replies.audience import Audiences, Refused
+from bot.slack.replies.questions import Questions
+from bot.slack.replies.tell import tell_clicker
+
+_log = logging.getLogger(__name__)
+
+_COMMAND, _JOB, _EVENT_TYPE = "/ask", "share", "lorebot_shared"
+_NEWEST = 100
+
+
+class AskCommand:
+    def __init__(
+        self,
+        client: WebClient,
+        questions: Questions,
+        answers: Answers,
+        audiences: Audiences,
+        spoken: Spoken,
+        jobs: Jobs,
+    ) -> None:
+        self._client = client
+        self._questions = questions
+        self._answers = answers
+        self._audiences = audiences
+        self._spoken = spoken
+        self._jobs = jobs
+        jobs.register(_JOB, self._share)
+
+    def listen(self, app: App) -> None:
+        @app.command(_COMMAND)
+        def asked(ack: Ack, body: dict[str, Any]) -> None:
+            question = _asked(body)
+            if not question.text:
+                ack(text=self._spoken.to_person(question.asker).ask_how)
+                return
+            self._questions.take(question)
+            ack(text=self._spoken.to(question).searching)
+
+        @app.action(SHARE_ACTION)
+        def shared(ack: Ack, body: dict[str, Any]) -> None:
+            answer_id, person = body["actions"][0]["value"], body["user"]["id"]
+            answer = self._answers.answer(answer_id)
+            mine = answer is not None and answer.question.asker == person
+            if mine:
+                self._jobs.start(_JOB, answer_id)
+            ack()
+            spoken = self._spoken.to_person(person, answer.question if answer else None)
+            said = note(spoken.sharing if mine else spoken.vote_gone)
+            tell_clicker(self._client, body, said)
+
+    def _share(self, answer_id: str) -> None:
+        """A job: nothing of the private answer is shown. The question is put into the channel and
+        answered anew, for its readers.
+        """
+        answer = self._answers.answer(answer_id)
+        if answer is None:
+            return  # forgotten meanwhile
+        private = self._answers.asked(answer.question.id)
+        shared = _in_channel(private)
+        try:
+            ts = self._jobs.step("put", lambda: self._put(answer_id, answer, shared), temporary)
+        except (SlackCallFailed, Refused) as error:
+            _log.warning("Question %s is not shared: %s", private.id, error)
+            spoken = self._spoken.to(private)
+            phrase = error.phrase if isinstance(error, Refused) else "not_there"
+            self._jobs.step(
+                "tell", lambda: self._tell(private.asker, getattr(spoken, phrase)), temporary
+            )
+            return
+        self._questions.take(_in_channel(private, ts))
+
+    def _put(self, answer_id: str, answer: Answer, shared: Asked) -> str:
+        """The timestamp of the message with the question, which is posted once.
+
+        Raises Refused where nothing may be answered in the channel, and SlackCallFailed.
+        """
+        self._audiences.readers(shared)
+        metadata = {"event_type": _EVENT_TYPE, "event_payload": {"answer": answer_id}}
+        with slack_call("look for a shared question"):
+            newest = self._client.conversations_history(
+                channel=shared.channel, limit=_NEWEST, include_all_metadata=True
+            )
+        for message in newest["messages"]:
+            if message.get("metadata") == metadata:
+                return str(message["ts"])
+        with slack_call("say who asks"):
+            user = self._client.users_info(user=shared.asker)["user"]
+        name = (user.get("profile") or {}).get("display_name") or user.get("name") or ""
+        sharing = self._spoken.to(shared).shared_by.format(name=safe_mrkdwn(str(name)))
+        with slack_call("share a question"):
+            posted = retrying_only_refusals(self._client).chat_postMessage(
+                channel=shared.channel,
+                text=f"{sharing}\n&gt; {safe_mrkdwn(answer.question.text)}",
+                metadata=metadata,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        return str(posted["ts"])
+
+    def _tell(self, person: str, sentence: str) -> None:
+        told = note(sentence)
+        with slack_call("tell the asker"):
+            self._client.chat_postMessage(
+                channel=person, text=told.text, blocks=told.blocks, unfurl_links=False
+            )
+
+
+def _asked(body: dict[str, Any]) -> Asked:
+    """A command has no message: only its trigger tells it from the next one."""
+    return Asked(
+        id=f"command:{body['trigger_id']}",
+        event_id="",
+        channel=body["channel_id"],
+        thread="",
+        asker=body["user_id"],
+        text=plain_question(body.get("text") or ""),
+        is_direct=True,
+        team=str(body.get("team_id") or ""),
+        occasion=Occasion.COMMAND,
+        response_url=str(body.get("response_url") or ""),
+    )
+
+
+def _in_channel(private: Asked, ts: str = "") -> Asked:
+    """The same question, asked of the channel's readers."""
+    return Asked(
+        id=f"{private.channel}:{ts}",
+        event_id="",
+        channel=private.channel,
+        thread=ts,
+        asker=private.asker,
+        text=private.text,
+        is_shared=None,
+        team=private.team,
+        occasion=Occasion.SHARED,
+    )

@@ -1,0 +1,151 @@
+"""Where people ask by writing: mentions, direct messages, follow-ups, open channels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from slack_bolt import App
+from slack_sdk import WebClient
+
+from bot.domain.values import Asked, Occasion
+from bot.records.channels import Channels
+from bot.records.threads import Threads
+from bot.slack.connection.calls import SlackCallFailed, without_retries
+from bot.slack.listeners.addressed import follows_an_answer, is_question, told_about_thread
+from bot.slack.listeners.escalation import Escalating
+from bot.slack.rendering.blocks import note
+from bot.slack.rendering.mrkdwn import plain_question
+from bot.slack.rendering.spoken import Spoken
+from bot.slack.replies.attachments import attached_files
+from bot.slack.replies.questions import Questions
+from bot.slack.replies.tell import tell
+from bot.slack.replies.thread import thread_messages
+
+_log = logging.getLogger(__name__)
+
+_WRITTEN = (None, "file_share", "thread_broadcast")
+_GROUP = "mpim"
+"""A direct message of several people, whose mentions Slack need not send as such."""
+
+
+class Asking:
+    """Listeners only keep the question and begin the job; Slack's receipt follows that."""
+
+    def __init__(
+        self,
+        client: WebClient,
+        questions: Questions,
+        threads: Threads,
+        channels: Channels,
+        escalating: Escalating,
+        spoken: Spoken,
+    ) -> None:
+        self._client = client
+        self._quick = without_retries(client)
+        self._questions = questions
+        self._threads = threads
+        self._channels = channels
+        self._escalating = escalating
+        self._spoken = spoken
+
+    def listen(self, app: App) -> None:
+        @app.event("app_mention")
+        def mentioned(event: dict[str, Any], body: dict[str, Any]) -> None:
+            if _is_by_a_person(event):
+                self._hear(event, body)
+
+        @app.event("message")
+        def written(event: dict[str, Any], body: dict[str, Any]) -> None:
+            if not _is_by_a_person(event):
+                return
+            if is_direct(event):
+                self._questions.take(_asked(event, body, Occasion.DIRECT))
+            elif not _mentions_us(event, body):
+                self._overhear(event, body)
+            elif event.get("channel_type") == _GROUP:
+                self._hear(event, body)
+
+    def _hear(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Somebody has mentioned the bot."""
+        if not self._was_told_to_mute(event):
+            occasion = Occasion.DIRECT if is_direct(event) else Occasion.MENTION
+            self._questions.take(_asked(event, body, occasion))
+
+    def _overhear(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Something was written that is not, or not openly, for the bot."""
+        thread, text = event.get("thread_ts"), event.get("text") or ""
+        if thread and self._escalating.heard(event):
+            return
+        if not is_question(text):
+            return
+        if thread:
+            asked = _asked(event, body, Occasion.FOLLOW_UP)
+            if self._is_addressed(asked):
+                self._questions.take(asked)
+        elif self._channels.of(event["channel"]).auto_answer:
+            self._questions.take(_asked(event, body, Occasion.OVERHEARD))
+
+    def _is_addressed(self, asked: Asked) -> bool:
+        """A question in a thread is for the bot if nobody else has spoken since it did.
+
+        Raises SlackCallFailed where trying again may help: Slack gets no receipt then, and sends
+        the event again.
+        """
+        if not self._threads.is_engaged(asked.channel, asked.thread):
+            return False
+        try:
+            before = thread_messages(self._quick, asked.channel, asked.thread, before=asked.ts)
+        except SlackCallFailed as error:
+            if error.temporary:
+                raise
+            _log.warning("A follow-up is left alone: %s", error)
+            return False
+        return follows_an_answer(before, asked.asker)
+
+    def _was_told_to_mute(self, event: dict[str, Any]) -> bool:
+        """A mention with nothing but "mute" or "unmute" is about the thread."""
+        word, thread = told_about_thread(event.get("text") or ""), event.get("thread_ts")
+        if not word or not thread:
+            return False
+        spoken = self._spoken.to_person(event["user"])
+        if word == "mute":
+            self._threads.mute(event["channel"], thread, event["user"])
+        else:
+            self._threads.unmute(event["channel"], thread)
+        said = note(spoken.muted if word == "mute" else spoken.unmuted)
+        tell(self._client, event["channel"], event["user"], said, thread=thread)
+        return True
+
+
+def is_direct(event: dict[str, Any]) -> bool:
+    """Channel types are told of messages only; ids of direct messages begin with D."""
+    return event.get("channel_type") == "im" or str(event["channel"]).startswith("D")
+
+
+def _is_by_a_person(event: dict[str, Any]) -> bool:
+    """Two bots would talk to each other for ever."""
+    written = event.get("subtype") in _WRITTEN and not event.get("bot_id")
+    return written and bool(event.get("user"))
+
+
+def _mentions_us(event: dict[str, Any], body: dict[str, Any]) -> bool:
+    """Slack sends such a message as a mention besides."""
+    ours = [one.get("user_id") for one in body.get("authorizations") or ()]
+    return any(one and f"<@{one}" in (event.get("text") or "") for one in ours)
+
+
+def _asked(event: dict[str, Any], body: dict[str, Any], occasion: Occasion) -> Asked:
+    return Asked(
+        id=f"{event['channel']}:{event['ts']}",
+        event_id=str(body.get("event_id", "")),
+        channel=event["channel"],
+        thread=event.get("thread_ts") or event["ts"],
+        asker=event["user"],
+        text=plain_question(event.get("text") or ""),
+        is_direct=is_direct(event),
+        is_shared=body.get("is_ext_shared_channel"),
+        team=str(body.get("team_id") or ""),
+        occasion=occasion,
+        files=attached_files(event),
+    )

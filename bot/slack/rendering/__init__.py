@@ -1,0 +1,1 @@
+"""What people see: blocks, mrkdwn and phrases in their language. Pure functions."""

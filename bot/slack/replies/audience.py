@@ -1,0 +1,96 @@
+"""Who will read an answer, asked of Slack itself and remembered for two minutes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.domain.errors import LorebotError
+from bot.domain.values import Asked
+from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.rendering.phrases import phrases
+from indexer.documents import PUBLIC, Audience
+
+_log = logging.getLogger(__name__)
+
+_SECONDS = 120.0
+_PAGE = 200
+_NOT_OURS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
+
+
+class Refused(LorebotError):
+    """This person may not ask, or not here; ``phrase`` is what says so to them."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__(getattr(phrases(), phrase))
+        self.phrase = phrase
+
+
+class Audiences:
+    """Resolves the readers of an answer. Safe from several threads."""
+
+    def __init__(self, client: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], tuple[float, Any]] = {}
+
+    def readers(self, asked: Asked) -> Audience:
+        """In a channel, what EVERYONE there may see; in a direct message, what the asker may.
+
+        Raises Refused for guests, for people of other organisations and in channels shared with
+        them, and SlackCallFailed where Slack cannot say: unknown is never public.
+        """
+        if self._remember("guest", asked.asker, self._is_guest):
+            raise Refused("guest")
+        if self._is_shared(asked):
+            raise Refused("shared_channel")
+        if not asked.is_direct:
+            return Audience.of(PUBLIC, f"slack_channel:{asked.channel}")
+        own = Audience.of(PUBLIC, f"slack_user:{asked.asker}")
+        try:
+            channels = self._remember("channels", asked.asker, self._channels_of)
+        except SlackCallFailed as error:
+            _log.warning("%s Answering from public documents alone.", error)
+            return own
+        return Audience(own.principals | {f"slack_channel:{joined}" for joined in channels})
+
+    def _is_shared(self, asked: Asked) -> bool:
+        """As the event told, else as Slack says now."""
+        if asked.is_shared is not None or asked.is_direct:
+            return bool(asked.is_shared)
+        return bool(self._remember("shared", asked.channel, self._ask_if_shared))
+
+    def _remember(self, kind: str, key: str, ask: Callable[[str], Any]) -> Any:
+        now = self._clock()
+        with self._lock:
+            known = self._known.get((kind, key))
+        if known and now - known[0] < _SECONDS:
+            return known[1]
+        value = ask(key)
+        with self._lock:
+            self._known[(kind, key)] = (now, value)
+        return value
+
+    def _is_guest(self, user: str) -> bool:
+        with slack_call("say who is asking"):
+            found = self._client.users_info(user=user)["user"]
+        return any(found.get(flag) for flag in _NOT_OURS)
+
+    def _ask_if_shared(self, channel: str) -> bool:
+        with slack_call("describe the channel"):
+            found = self._client.conversations_info(channel=channel)["channel"]
+        return bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared"))
+
+    def _channels_of(self, user: str) -> tuple[str, ...]:
+        """Every channel a person is in, to the last page."""
+        with slack_call("list a person's channels"):
+            pages = self._client.users_conversations(
+                user=user, types="public_channel,private_channel", limit=_PAGE
+            )
+            return tuple(channel["id"] for page in pages for channel in page["channels"])

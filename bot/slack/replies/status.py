@@ -1,0 +1,115 @@
+"""The first sign of work: the status line of a thread, set before anything else is done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
+from enum import Enum, auto
+
+from slack_sdk import WebClient
+
+from bot.domain.errors import RecordsError
+from bot.domain.values import Asked, Occasion
+from bot.slack.connection.calls import SlackCallFailed, slack_call, without_retries
+from bot.slack.connection.clients import ServingExecutor
+from bot.slack.rendering.spoken import Spoken
+from bot.telemetry.counters import note_first_sign
+
+_log = logging.getLogger(__name__)
+
+_THREADS = 4
+_PATIENCE_SECONDS = 2.0
+
+
+class Shown(Enum):
+    """What became of setting a line; without an answer from Slack, nobody knows."""
+
+    YES = auto()
+    NO = auto()
+    PERHAPS = auto()
+
+
+class StatusLines:
+    """Set beside the receipt of an event, so that neither waits; a failure costs only the line."""
+
+    def __init__(self, client: WebClient, spoken: Spoken) -> None:
+        self._quick = without_retries(client)
+        self._patient = client
+        self._spoken = spoken
+        self._pool = ServingExecutor(_THREADS, "status")
+        self._shown: dict[str, Future[Shown]] = {}
+        self._lock = threading.Lock()
+
+    def show(self, asked: Asked) -> None:
+        """Begin to show it; does nothing where that was begun, or there is no thread to show it."""
+        if not asked.thread:
+            return
+        with self._lock:
+            if asked.id not in self._shown:
+                self._shown[asked.id] = self._pool.submit(self._begin, asked)
+
+    def is_shown(self, asked: Asked) -> bool:
+        """Whether Slack has taken it; waits for that a moment."""
+        with self._lock:
+            shown = self._shown.get(asked.id)
+        try:
+            return shown is not None and shown.result(_PATIENCE_SECONDS) is Shown.YES
+        except NotYet:
+            return False
+
+    @contextmanager
+    def giving_way(self, asked: Asked) -> Iterator[None]:
+        """Around posting a message to the thread: what stood there before, Slack takes away then.
+
+        A call less, of which Slack allows few a minute.
+        """
+        with self._lock:
+            shown = self._shown.get(asked.id)
+        stands = shown is not None and shown.done() and shown.result() is Shown.YES
+        yield
+        if stands:
+            with self._lock:
+                self._shown[asked.id] = _taken_away()
+
+    def clear(self, asked: Asked) -> None:
+        """Take away what may still stand there, for two minutes.
+
+        Of a question that is resumed nobody here knows what the process before has shown.
+        """
+        if not asked.thread or asked.occasion is Occasion.OVERHEARD:
+            return
+        with self._lock:
+            shown = self._shown.pop(asked.id, None)
+        if shown is None or (not shown.cancel() and shown.result() is not Shown.NO):
+            self._set(self._patient, asked, "")
+
+    def _begin(self, asked: Asked) -> Shown:
+        try:
+            shown = self._set(self._quick, asked, self._spoken.to(asked).status)
+        except RecordsError as error:
+            _log.info("No status line: %s", error)
+            return Shown.NO
+        if shown is Shown.YES:
+            note_first_sign(asked, "status")
+        return shown
+
+    def _set(self, client: WebClient, asked: Asked, status: str) -> Shown:
+        try:
+            with slack_call("set a status line"):
+                client.assistant_threads_setStatus(
+                    channel_id=asked.channel, thread_ts=asked.thread, status=status
+                )
+        except SlackCallFailed as error:
+            _log.info("%s", error)
+            return Shown.PERHAPS if error.uncertain else Shown.NO
+        return Shown.YES
+
+
+def _taken_away() -> Future[Shown]:
+    done: Future[Shown] = Future()
+    done.set_result(Shown.NO)
+    return done

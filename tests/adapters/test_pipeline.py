@@ -1,0 +1,96 @@
+"""Stages find the runs before them, and the last trained adapter is what is merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from adapters.cli import main as cli
+from adapters.errors import AdaptersSettingsError, ManifestError
+from adapters.pipeline import Line
+from adapters.runs.display import Silent
+from adapters.runs.manifest import Run, run_stage
+from adapters.settings import AdaptersSettings, AdaptersTable
+from adapters.train.settings import PreferTable, TrainTable
+from tests.adapters import lessons
+
+TRAIN = TrainTable(
+    batch=4, at_once=2, epochs=1, learning_rate=3e-3, rank=4, least_examples=4, threads=1
+)
+KTO = PreferTable(batch=4, at_once=2, learning_rate=1e-3, least_examples=4, threads=1)
+
+
+def a_line(folder: Path, base: Path | None, prefer: PreferTable = KTO) -> Line:
+    table = AdaptersTable(base=base, train=TRAIN, prefer=prefer)
+    return Line(AdaptersSettings(data_dir=folder, adapters=table), "default", Silent())
+
+
+def write_dataset(line: Line, thumbs: int = 8) -> None:
+    """As the dataset stage leaves it."""
+
+    def work(run: Run) -> None:
+        supervised = lessons.write(run.folder / "a", lessons.examples(8))
+        preferences = lessons.write(run.folder / "b", lessons.thumbs(thumbs))
+        run.outputs.update(
+            train=supervised["examples"],
+            validation=supervised["validation"],
+            thumbs=preferences["examples"],
+            thumbs_validation=preferences["validation"],
+        )
+
+    run_stage("dataset", line.folder("dataset"), settings={}, inputs={}, work=work)
+
+
+def test_what_is_merged_is_the_adapter_that_was_trained_last(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    line = a_line(tmp_path, tiny_base)
+    write_dataset(line)
+    trained = line.train()
+    assert line.adapter().run == trained.run
+    preferred = line.prefer()
+    assert line.adapter().run == preferred.run
+    assert line.merge().inputs["adapter"] == preferred.outputs["adapter"].sha256
+    without = a_line(tmp_path, tiny_base, KTO.model_copy(update={"method": "none"}))
+    assert without.adapter().run == trained.run
+
+
+def test_preferences_from_another_training_are_not_merged(tiny_base: Path, tmp_path: Path) -> None:
+    line = a_line(tmp_path, tiny_base)
+    write_dataset(line)
+    line.train()
+    line.prefer()
+    table = line.table.model_copy(update={"train": TRAIN.model_copy(update={"seed": 1})})
+    other = Line(line.settings.model_copy(update={"adapters": table}), "default", Silent())
+    trained = other.train()
+    assert other.adapter().run == trained.run
+
+
+def test_stage_whose_input_is_missing_says_which_to_run(tiny_base: Path, tmp_path: Path) -> None:
+    line = a_line(tmp_path, tiny_base)
+    with pytest.raises(ManifestError, match="run the stage first"):
+        line.train()
+
+
+def test_without_a_base_there_is_nothing_to_train(tmp_path: Path) -> None:
+    line = a_line(tmp_path, None)
+    write_dataset(line)
+    with pytest.raises(AdaptersSettingsError, match="no base model"):
+        line.train()
+
+
+def test_plan_is_said_without_training(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = a_line(tmp_path, tiny_base)
+    write_dataset(line)
+    monkeypatch.chdir(tmp_path)
+    Path("lorebot.toml").write_text(
+        f'data_dir = "{tmp_path}"\n[adapters.train]\nrank = 4\nleast_examples = 4\n'
+    )
+    said = CliRunner().invoke(cli.app, ["train", "--plan", "--base", str(tiny_base)])
+    assert said.exit_code == 0, said.output
+    assert "Trains 32,768 of 2,230,528 parameters" in " ".join(said.output.split())
+    assert not line.folder("train").exists()
