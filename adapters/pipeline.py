@@ -13,7 +13,7 @@ from pathlib import Path
 from adapters.dataset.build import dataset, gather
 from adapters.errors import AdaptersSettingsError, EvaluationError
 from adapters.evaluate.evaluate import evaluate
-from adapters.evaluate.evaluation_run import Contest
+from adapters.evaluate.evaluation_run import EvaluationRun
 from adapters.evaluate.exercise import abstracts_exercise
 from adapters.evaluate.exercise_corpus import ExerciseTable
 from adapters.export.convert import convert
@@ -28,7 +28,7 @@ from adapters.runs.manifest import MANIFEST, Manifest, load, load_finished
 from adapters.settings import AdaptersSettings, AdaptersTable
 from adapters.train.preference import prefer
 from adapters.train.sft import train
-from bot.bootstrap.wiring import open_models, open_synced_library
+from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.models.registry import Registry
 from bot.records.database import Database
 
@@ -46,7 +46,7 @@ _FILES = {"dpo": "preferences", "kto": "thumbs", "none": "thumbs"}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TrainingPipeline:
     """The stages of one candidate, in the folder ``name`` of the adapters' folder.
 
     Each method is a stage: it takes the manifests of those before it from their folders, and
@@ -96,13 +96,13 @@ class Line:
         """From the records and the index as they are now."""
         with (
             closing(Database(self.settings.records_url)) as database,
-            open_synced_library(self.settings, serving=True) as (library, _),
+            open_synced_index(self.settings, serving=True) as (index, _),
             open_models(self.settings, database) as models,
             models.lease() as judge,
         ):
             return dataset(
                 self.table.dataset,
-                gather(database, library, judge),
+                gather(database, index, judge),
                 self.settings.decisions_path,
                 self.folder("dataset"),
                 again=again,
@@ -189,15 +189,15 @@ class Line:
         adapter = None if self.is_merged else self.finished("lora").output("gguf")
         table, model = self.table.evaluate, self.settings.model
         with (
-            open_synced_library(self.settings, serving=True) as (library, _),
+            open_synced_index(self.settings, serving=True) as (index, _),
             open_models(self.settings) as models,
             models.lease() as serving,
             opened(self.finished("quantize").output("gguf"), model, adapter) as candidate,
             opened_if_named(table.base, model) as base,
             opened_if_named(table.judge, model) as judge,
         ):
-            contest = Contest(
-                library,
+            contest = EvaluationRun(
+                index,
                 candidate,
                 serving,
                 base,

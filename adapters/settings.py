@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from adapters.errors import AdaptersSettingsError
-from adapters.evaluate.evaluate import EvaluateTable
-from adapters.export.convert import ConvertTable
-from adapters.export.quantize import QuantizeTable
-from adapters.export.verify import VerifyTable
-from adapters.promote.gate import PromoteTable
-from adapters.train.settings import MergeTable, PreferTable, TrainTable
 from bot.domain.errors import BotSettingsError
 from bot.domain.settings import Settings, refuse_unknown_variables
 from indexer.errors import IndexSettingsError
@@ -57,6 +52,186 @@ class DatasetTable(Table):
     """From which share of the examples one asker's are called a bias in the report."""
     votes_for_people_alone: int = Field(default=200, ge=0)
     """With fewer judged answers than this, a model judges those that nobody did (RLAIF)."""
+
+
+Method = Literal["qlora", "lora", "full"]
+Preference = Literal["dpo", "kto", "none"]
+
+
+class StepTable(Table):
+    """What supervised training and preferences share."""
+
+    learning_rate: float = Field(gt=0)
+    epochs: float = Field(default=3, gt=0)
+    batch: int = Field(default=16, ge=1, description="examples a step")
+    at_once: int = Field(default=2, ge=1, description="examples computed together; memory")
+    tokens: int = Field(default=4096, ge=16, description="longer examples are left out")
+    validations: int = Field(default=4, ge=1, description="validations an epoch")
+    patience: int = Field(default=3, ge=1, description="validations without gain before it stops")
+    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps")
+    least_examples: int = Field(default=20, ge=1)
+    seed: int = Field(default=20, ge=0)
+    threads: int = Field(default=0, ge=0, description="of the processor; 0 means all cores")
+
+    @model_validator(mode="after")
+    def _whole_batches(self) -> Self:
+        if self.batch % self.at_once:
+            raise ValueError(f"batch is {self.batch}: choose a multiple of at_once, {self.at_once}")
+        return self
+
+
+class TrainTable(StepTable):
+    """``[adapters.train]``: an adapter on a base in 4 bits or as it is, or the whole base."""
+
+    method: Method = "qlora"
+    learning_rate: float = Field(default=1e-4, gt=0)
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+
+
+class PreferTable(StepTable):
+    """``[adapters.prefer]``: pairs of answers (DPO), thumbs alone (KTO), or no such stage."""
+
+    method: Preference = "kto"
+    learning_rate: float = Field(default=5e-6, gt=0)
+    epochs: float = Field(default=1, gt=0)
+    beta: float = Field(default=0.1, gt=0, description="how strongly the model holds on to itself")
+
+
+class MergeTable(Table):
+    """``[adapters.merge]``: the precision that merged weights are written in."""
+
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing of the weights may be lost, so that logits can be held to each other."""
+        return self.precision == "float32"
+
+
+Precision = Literal["f16", "bf16"]
+
+
+class ConvertTable(Table):
+    """How a model becomes a GGUF file, and where llama.cpp's converter comes from."""
+
+    precision: Precision = "f16"
+    """bf16 for models with weights beyond 65,504; it computes less exactly on most processors."""
+    source: Path | None = None
+    """llama-cpp-python's source distribution, for machines that reach no package index."""
+    source_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Its checksum, for versions that Lorebot does not know."""
+    seconds: float = Field(default=4 * 3600, gt=0)
+
+
+class Quantization(StrEnum):
+    """What most weights become; K-quants need rows of a multiple of 256, the others of 32.
+
+    Q4_0 keeps embeddings as Q6_K, so that it has a fallback, too, where K-quants do not fit.
+    """
+
+    Q4_K_M = "Q4_K_M"
+    Q5_K_M = "Q5_K_M"
+    Q6_K = "Q6_K"
+    Q8_0 = "Q8_0"
+    Q4_0 = "Q4_0"
+
+
+class QuantizeTable(Table):
+    """How a 16-bit file becomes a small one."""
+
+    quantization: Quantization = Quantization.Q4_K_M
+    allow_fallbacks: bool = False
+    """Write the file although some tensors do not suit the quantization."""
+    threads: int = Field(default=0, ge=0, description="0 means all cores")
+    seconds: float = Field(default=4 * 3600, gt=0)
+
+
+class Gate(Table):
+    """The most divergence and the largest overturned share with which a file may be served."""
+
+    divergence: float = Field(gt=0)
+    overturned: float = Field(ge=0, le=1)
+
+
+class VerifyTable(Table):
+    """How much is compared, and what is let through."""
+
+    tokens: int = Field(default=4096, ge=256)
+    """Predictions that are compared, at most."""
+    window: int = Field(default=512, ge=64)
+    """Tokens computed together: positions beyond are not compared."""
+    odd_tokens: int = Field(default=0, ge=0)
+    """Tokens of the vocabulary that may be written or cut differently, for bases known to have
+    some; texts and conversations must be cut alike in any case."""
+    gates: dict[str, Gate] = Field(default_factory=dict)
+    """By precision or quantization, in place of those Lorebot starts from."""
+
+
+class EvaluateTable(Table):
+    """``[adapters.evaluate]``: what models are compared on, and who judges."""
+
+    golden: Path | None = None
+    """A JSON Lines file of questions with their answers, besides the held-out ones. Those that
+    are like one that was trained on are left out."""
+    judge: Path | None = None
+    """A GGUF model that judges claims; better none of those that compete. Unset: words are
+    compared, and the report says so."""
+    base: Path | None = None
+    """The base model as a GGUF file, where what serves has itself been trained already."""
+    support: float = Field(default=0.8, gt=0, le=1)
+    """Share of a claim's words that passages must hold, where no model judges."""
+    least_questions: int = Field(default=10, ge=1)
+    general_examples: int = Field(default=100, ge=0)
+    """At most, to see what was forgotten."""
+    resamples: int = Field(default=5000, ge=2000)
+    seed: int = 0
+    examples_shown: int = Field(default=10, ge=0)
+    """Answers won, and answers lost, in the report."""
+
+
+METRIC_NAMES = (
+    "em",
+    "f1",
+    "faithfulness",
+    "answer_relevancy",
+    "context_precision",
+    "context_recall",
+    "citation_precision",
+    "citation_recall",
+    "correct_refusal",
+    "wrong_refusal",
+    "general_f1",
+    "failed",
+    "seconds",
+    "tokens_per_second",
+)
+"""Those that adapters/evaluate/metrics.py measures."""
+
+MetricName = Annotated[str, Field(pattern=f"^({'|'.join(METRIC_NAMES)})$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class PromoteTable(Table):
+    """``[adapters.promote]``: what a candidate must win, may lose, and whom it answers first."""
+
+    metric: MetricName = "f1"
+    """What it must be better in: the whole 95 % interval of the difference above zero."""
+    least_questions: int = Field(default=20, ge=1)
+    """Held-out questions that ``metric`` was measured on, at least."""
+    tolerance: Fraction = 0.03
+    """By how much any other share, such as faithfulness, may be lower than before."""
+    slowdown: float = Field(default=0.5, ge=0)
+    """By which share of its time an answer may take longer; 0.5 allows half as long again."""
+    tolerances: dict[MetricName, float] = Field(default_factory=dict)
+    """By metric, in place of these two."""
+    sign_off: bool = False
+    """Whether a person must sign by name."""
+    canary_share: Fraction = 0.1
+    """Of the questions, that the candidate answers first."""
+    canary_channels: tuple[Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]+$")], ...] = ()
+    """Channels that it answers first; with neither share nor channels it answers everybody."""
 
 
 class AdaptersTable(Table):

@@ -19,7 +19,7 @@ from rich.table import Column, Table
 
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
-from indexer.index import Library, open_library, open_source, open_sources
+from indexer.index import Index, open_index, open_source, open_sources
 from indexer.retrieval.ranking import Explanation
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
@@ -61,15 +61,15 @@ def sync(
     """Bring the index up to date: new and changed documents are embedded, vanished ones go."""
     settings = load(IndexSettings)
     sources = [_folder_source(folder, settings)] if folder else open_sources(settings)
-    with open_library(settings) as library:
-        if library.outdated:
+    with open_index(settings) as index:
+        if index.outdated:
             _announce_rebuild(settings, folder)
-        plans = library.plan(sources, complete=folder is None, allow_shrink=allow_shrink)
+        plans = index.plan(sources, complete=folder is None, allow_shrink=allow_shrink)
         if dry_run:
             console.print(_plan_table(plans))
         else:
-            reports = [_apply(library, plan) for plan in plans]
-            library.finish(reports)
+            reports = [_apply(index, plan) for plan in plans]
+            index.finish(reports)
             console.print(_report_table(reports))
     _finish(plans)
 
@@ -79,11 +79,11 @@ def rebuild() -> None:
     """Embed everything anew, beside the index that is searched, and swap the two at the end."""
     settings = load(IndexSettings)
     sources = open_sources(settings)
-    with open_library(settings) as library:
-        library.begin_rebuild()
-        plans = library.plan(sources, allow_shrink=True)
-        reports = [_apply(library, plan) for plan in plans]
-        library.finish(reports)
+    with open_index(settings) as index:
+        index.begin_rebuild()
+        plans = index.plan(sources, allow_shrink=True)
+        reports = [_apply(index, plan) for plan in plans]
+        index.finish(reports)
         console.print(_report_table(reports))
     _finish(plans)
 
@@ -98,10 +98,10 @@ def plan() -> None:
 def status() -> None:
     """What is indexed, how fresh it is, and what could not be read."""
     settings = _settings_of_an_index()
-    with open_library(settings) as library:
-        documents = library.store.documents().values()
-        journal = library.journal.read()
-        console.print(f"{settings.index_address}, embedded by {library.embedding.identity}")
+    with open_index(settings) as index:
+        documents = index.store.documents().values()
+        journal = index.journal.read()
+        console.print(f"{settings.index_address}, embedded by {index.embedding.identity}")
         table = Table("source", "documents", "chunks", "last sync", "unreadable", "coverage")
         for source in sorted({document.source for document in documents} | journal.keys()):
             of_source = [document for document in documents if document.source == source]
@@ -133,8 +133,8 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Show how scores came about.")] = False,
 ) -> None:
     """The best passages that this audience may read."""
-    with open_library(_settings_of_an_index()) as library:
-        found = library.retriever(Audience.parse(audience)).explained(text)
+    with open_index(_settings_of_an_index()) as index:
+        found = index.retriever(Audience.parse(audience)).explained(text)
     if not found:
         console.print("Nothing that this audience may read was found.")
     for number, (passage, _) in enumerate(found, 1):
@@ -191,9 +191,9 @@ def _folder_source(folder: Path, settings: IndexSettings) -> Source:
     return open_source(FilesTable(name=name, path=folder, audience=(PUBLIC,)), settings)
 
 
-def _apply(library: Library, plan: Plan) -> Report:
+def _apply(index: Index, plan: Plan) -> Report:
     with _progress() as progress:
-        return library.apply(plan, progress)
+        return index.apply(plan, progress)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from indexer.documents import PUBLIC, Audience, Passage, Vectors
 from indexer.embedding.embedder_file import find_embedder
 from indexer.errors import EvaluationError
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import IndexSettings, IndexTable
 from indexer.sources.beir import BeirCorpus, Judgements, read_judgements, read_questions
 from indexer.stores.base import SearchRequest, Store
@@ -87,13 +87,13 @@ def evaluate(folder: Path, settings: IndexSettings, progress: Progress = no_prog
     """
     judgements = read_judgements(folder)
     questions = read_questions(folder, judgements)
-    with _indexed(BeirCorpus(folder), settings, progress) as library:
-        _check_judged(judgements, library.store)
-        vectors = library.embedding.embed(list(questions.values()))
+    with _indexed(BeirCorpus(folder), settings, progress) as index:
+        _check_judged(judgements, index.store)
+        vectors = index.embedding.embed(list(questions.values()))
         asked = list(zip(questions.items(), vectors, strict=True))
         near, far = (
             {
-                question: _rankings(library.store, text, vector, depth, settings.index)
+                question: _rankings(index.store, text, vector, depth, settings.index)
                 for (question, text), vector in asked
             }
             for depth in (_NEAR, _FAR)
@@ -198,14 +198,14 @@ def _dense(passages: Sequence[Passage], candidates: int) -> Found:
 
 
 @contextmanager
-def _indexed(corpus: BeirCorpus, settings: IndexSettings, progress: Progress) -> Iterator[Library]:
-    with open_library(_own_index(settings, corpus)) as library:
-        reports = [library.apply(plan, progress) for plan in library.plan([corpus])]
+def _indexed(corpus: BeirCorpus, settings: IndexSettings, progress: Progress) -> Iterator[Index]:
+    with open_index(_own_index(settings, corpus)) as index:
+        reports = [index.apply(plan, progress) for plan in index.plan([corpus])]
         for report in reports:
             if report.failure:
                 raise EvaluationError(report.failure)
-        library.finish(reports)
-        yield library
+        index.finish(reports)
+        yield index
 
 
 def _own_index(settings: IndexSettings, corpus: BeirCorpus) -> IndexSettings:

@@ -27,7 +27,7 @@ from indexer.sync.journal import Journal
 from indexer.sync.sync import Plan, Progress, Report
 
 
-class Library:
+class Index:
     """An index with the embedder and chunker that belong to it; a context manager.
 
     An index that another embedder, chunker or version built cannot be searched: ``store`` raises
@@ -181,9 +181,9 @@ class Library:
         return store
 
 
-def open_library(settings: IndexSettings) -> Library:
+def open_index(settings: IndexSettings) -> Index:
     """The index of these settings, made when there is none."""
-    return Library(settings)
+    return Index(settings)
 
 
 def open_sources(settings: IndexSettings) -> list[Source]:

@@ -20,7 +20,7 @@ from bot.serving.lending import FixedModels
 from bot.telemetry import gauges
 from bot.telemetry.health import Health
 from bot.telemetry.monitor import Metrics
-from indexer.index import open_library
+from indexer.index import open_index
 from tests.deployment.compose_file import (
     DEVELOPMENT,
     PRODUCTION,
@@ -286,12 +286,12 @@ def test_every_variable_is_a_setting(
 
 def test_the_dashboard_shows_metrics_that_there_are(tmp_path: Path, cache_dir: Path) -> None:
     given = Settings(data_dir=tmp_path, cache_dir=cache_dir)
-    with closing(Database(given.records_url)) as database, open_library(given) as library:
+    with closing(Database(given.records_url)) as database, open_index(given) as index:
         metrics = Metrics(
             gauges.of_records(database),
             gauges.of_jobs(dict),
-            gauges.of_syncs(library.journal),
-            gauges.of_index(library),
+            gauges.of_syncs(index.journal),
+            gauges.of_index(index),
             gauges.of_models(FixedModels(None)),
             gauges.of_health(Health({})),
         )

@@ -22,7 +22,7 @@ from adapters.demo.demo import run_demo
 from adapters.errors import AdaptersError
 from adapters.evaluate.exercise_corpus import ExerciseTable
 from adapters.models.base_model import libraries
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.promote.lineage import lineage, tree
 from adapters.runs.display import Terminal
 from adapters.runs.manifest import Manifest
@@ -248,12 +248,12 @@ def _registry() -> Iterator[tuple[AdaptersSettings, Database, Registry]]:
         yield settings, database, Registry(database, settings.models_dir)
 
 
-def _line(name: str, base: Path | None = None) -> Line:
+def _line(name: str, base: Path | None = None) -> TrainingPipeline:
     settings: AdaptersSettings = load()
     if base is not None:
         adapters = settings.adapters.model_copy(update={"base": base})
         settings = settings.model_copy(update={"adapters": adapters})
-    return Line(settings, name, Terminal(complaints))
+    return TrainingPipeline(settings, name, Terminal(complaints))
 
 
 def _report(manifest: Manifest) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from adapters.errors import AdaptersError
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Display
 from adapters.settings import AdaptersSettings
 from bot.domain.errors import LorebotError
@@ -31,7 +31,7 @@ def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
     jobs = Jobs(settings.jobs_url, application=APPLICATION, replica=settings.records.replica)
 
     def train(key: str) -> None:
-        _train(jobs, Line(settings, line_of(key), display))
+        _train(jobs, TrainingPipeline(settings, line_of(key), display))
 
     jobs.register(JOB, train)
     try:
@@ -43,7 +43,7 @@ def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
         jobs.close()
 
 
-def _train(jobs: Jobs, line: Line) -> None:
+def _train(jobs: Jobs, line: TrainingPipeline) -> None:
     """A line that cannot go on says why, and is over: trying again would not help it."""
     try:
         for number, stage in enumerate(line.stages, start=1):
@@ -56,7 +56,7 @@ def _train(jobs: Jobs, line: Line) -> None:
         jobs.tell(f"{line.name} stopped. {error}")
 
 
-def _run_of(line: Line, stage: str) -> str:
+def _run_of(line: TrainingPipeline, stage: str) -> str:
     """The name of the run; the rest is in its manifest."""
     manifest = line.perform(stage, by=APPLICATION)
     return manifest.run if manifest else ""

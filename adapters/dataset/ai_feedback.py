@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.dataset.examples import LabelledAnswer, Source
-from adapters.dataset.prompt_sample import Shown
+from adapters.dataset.prompt_sample import PromptSample
 from adapters.errors import DatasetError
 from bot.domain.prompts import NO, YES
 from bot.domain.values import Message
@@ -40,7 +40,7 @@ def principles(constitution: Path = CONSTITUTION) -> list[str]:
 
 
 def ai_feedback(
-    shown: Iterable[Shown], judge: LanguageModel, rules: list[str]
+    shown: Iterable[PromptSample], judge: LanguageModel, rules: list[str]
 ) -> Iterator[LabelledAnswer]:
     """A label for each given answer of which the judge is sure.
 
@@ -62,7 +62,9 @@ def ai_feedback(
             )
 
 
-def _probabilities(judge: LanguageModel, one: Shown, answer: str, rules: list[str]) -> list[float]:
+def _probabilities(
+    judge: LanguageModel, one: PromptSample, answer: str, rules: list[str]
+) -> list[float]:
     """Of each principle, how probably the answer keeps it, in 0..1."""
     asked = "\n\n".join(message.content for message in one.prompt if message.role == "user")
     prefix = [Message("system", _ROLE), Message("user", f"{asked}\n\nThe answer:\n{answer}")]

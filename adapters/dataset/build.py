@@ -34,7 +34,7 @@ from adapters.dataset.examples import (
 from adapters.dataset.exchanges import Exchange
 from adapters.dataset.golden import Retrieve, golden_exchange, read_golden
 from adapters.dataset.preferences import pairs, thumbs
-from adapters.dataset.prompt_sample import show, without_golden
+from adapters.dataset.prompt_sample import drop_oracle, show
 from adapters.dataset.redact import Redactor
 from adapters.dataset.redaction import redacted
 from adapters.dataset.replay import Replay
@@ -52,7 +52,7 @@ from bot.records.database import Database
 from bot.records.feedback import Feedback, Judged
 from bot.serving.model import LanguageModel
 from indexer.documents import Passage
-from indexer.index import Library
+from indexer.index import Index
 from indexer.stores.base import IndexedDocument
 
 _TRUST = (Source.ESCALATION, Source.CORRECTION, Source.GOLDEN, Source.VOTE, Source.RLAIF)
@@ -68,12 +68,12 @@ class Material:
     judge: LanguageModel | None = None
 
 
-def gather(database: Database, library: Library, judge: LanguageModel | None = None) -> Material:
+def gather(database: Database, index: Index, judge: LanguageModel | None = None) -> Material:
     """Everything as it is now. Raises RecordsError and StoreError."""
     return Material(
         judged=list(Feedback(database).judged()),
-        documents=library.store.documents(),
-        retrieve=lambda question: library.retriever(question.audience).passages(question.text),
+        documents=index.store.documents(),
+        retrieve=lambda question: index.retriever(question.audience).passages(question.text),
         judge=judge,
     )
 
@@ -129,7 +129,7 @@ def build(
         ours = [exchange for exchange in exchanges if splits[exchange.thread] is split]
         shown = show(ours, distractors, table)
         collected.left_out[LeftOut.NOTHING_SHOWN] += len(ours) - len(shown)
-        arranged = shown if split is Split.HELD_OUT else without_golden(shown, table)
+        arranged = shown if split is Split.HELD_OUT else drop_oracle(shown, table)
         judgements = list(reflections(arranged))
         in_balance = balanced(judgements)
         one_sided += len(judgements) - len(in_balance)

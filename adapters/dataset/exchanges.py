@@ -12,7 +12,7 @@ from random import Random
 from adapters.dataset.deduplicate import normalised
 from adapters.dataset.examples import Origin, Source
 from bot.answering.cite import Numbering, with_marks, without_marks
-from bot.answering.generate import held
+from bot.answering.generate import lexical_support
 from bot.answering.languages import language_of
 from bot.answering.sentences import Sentence, joined, whole_sentences
 from bot.domain.prompts import NOTHING_FOUND
@@ -132,4 +132,4 @@ def ground(text: str, passages: Sequence[Passage], support: float) -> Grounded |
 
 def support_of(sentence: Sentence, passage: Passage) -> float:
     """The share of a sentence's words that a passage holds, in 0..1."""
-    return held(sentence.claim, [passage], language_of(sentence.claim))
+    return lexical_support(sentence.claim, [passage], language_of(sentence.claim))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from adapters.dataset.examples import LabelledAnswer, PreferencePair, Source
-from adapters.dataset.prompt_sample import Shown
+from adapters.dataset.prompt_sample import PromptSample
 
 
-def pairs(shown: Iterable[Shown]) -> Iterator[PreferencePair]:
+def pairs(shown: Iterable[PromptSample]) -> Iterator[PreferencePair]:
     """Where people said better what was answered worse, both over the same passages."""
     for one in shown:
         good, bad = one.exchange.good, one.exchange.bad
@@ -16,7 +16,7 @@ def pairs(shown: Iterable[Shown]) -> Iterator[PreferencePair]:
             yield PreferencePair(one.prompt, one.said(good), one.said(bad), one.exchange.origin)
 
 
-def thumbs(shown: Iterable[Shown]) -> Iterator[LabelledAnswer]:
+def thumbs(shown: Iterable[PromptSample]) -> Iterator[LabelledAnswer]:
     """Where people said yes or no to an answer and nothing else."""
     for one in shown:
         good, bad = one.exchange.good, one.exchange.bad

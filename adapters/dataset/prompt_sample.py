@@ -15,7 +15,7 @@ from indexer.documents import Passage
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PromptSample:
     """``passages`` are the cited ones among ``distractors``, or these alone where ``is_golden`` is
     false: then nothing that is shown answers the question.
     """
@@ -48,13 +48,13 @@ class Shown:
 
 def show(
     exchanges: Sequence[Exchange], distractors: Distractors, table: DatasetTable
-) -> list[Shown]:
+) -> list[PromptSample]:
     """Each exchange with its passages; those that need documents and have none are left out."""
     shown = (_arranged(exchange, distractors, table) for exchange in exchanges)
     return [one for one in shown if one.passages or not one.exchange.needs_documents]
 
 
-def without_golden(shown: Iterable[Shown], table: DatasetTable) -> list[Shown]:
+def drop_oracle(shown: Iterable[PromptSample], table: DatasetTable) -> list[PromptSample]:
     """The same, with the golden passages taken away from the share that the settings name.
 
     Only answers that rest on passages, and have distractors to show instead, can lose them.
@@ -66,19 +66,19 @@ def without_golden(shown: Iterable[Shown], table: DatasetTable) -> list[Shown]:
     return [_emptied(one, table.seed) if one.exchange.id in absent else one for one in everything]
 
 
-def _rests_on_passages(shown: Shown) -> bool:
+def _rests_on_passages(shown: PromptSample) -> bool:
     good = shown.exchange.good
     return good is not None and bool(good.passages)
 
 
-def _arranged(exchange: Exchange, distractors: Distractors, table: DatasetTable) -> Shown:
+def _arranged(exchange: Exchange, distractors: Distractors, table: DatasetTable) -> PromptSample:
     chosen = distractors.of(exchange, table.distractors)
     passages = [*exchange.cited, *chosen]
     exchange.random(table.seed, "order").shuffle(passages)
-    return Shown(exchange, tuple(passages), tuple(chosen))
+    return PromptSample(exchange, tuple(passages), tuple(chosen))
 
 
-def _emptied(shown: Shown, seed: int) -> Shown:
+def _emptied(shown: PromptSample, seed: int) -> PromptSample:
     passages = list(shown.distractors)
     shown.exchange.random(seed, "order").shuffle(passages)
-    return Shown(shown.exchange, tuple(passages), shown.distractors, is_golden=False)
+    return PromptSample(shown.exchange, tuple(passages), shown.distractors, is_golden=False)

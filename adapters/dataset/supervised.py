@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 
 from adapters.dataset.examples import Example, Kind
 from adapters.dataset.exchanges import REFUSAL, Grounded
-from adapters.dataset.prompt_sample import Shown
+from adapters.dataset.prompt_sample import PromptSample
 from bot.answering.cite import marks
 from bot.domain import prompts
 from bot.domain.values import Message
 
 
-def answers(shown: Iterable[Shown]) -> Iterator[Example]:
+def answers(shown: Iterable[PromptSample]) -> Iterator[Example]:
     """The good answer of each exchange, or the refusal where nothing shown answers it."""
     for one in shown:
         good = one.exchange.good
@@ -29,7 +29,7 @@ def answers(shown: Iterable[Shown]) -> Iterator[Example]:
         yield Example(kind, one.prompt, one.said(said), one.exchange.origin)
 
 
-def reflections(shown: Iterable[Shown]) -> Iterator[Example]:
+def reflections(shown: Iterable[PromptSample]) -> Iterator[Example]:
     """At most one Yes and one No of each kind an exchange."""
     for one in shown:
         yield from _retrieve(one)
@@ -39,14 +39,14 @@ def reflections(shown: Iterable[Shown]) -> Iterator[Example]:
             yield from _useful(one)
 
 
-def _retrieve(one: Shown) -> Iterator[Example]:
+def _retrieve(one: PromptSample) -> Iterator[Example]:
     if one.exchange.good:
         prefix = tuple(prompts.opening(one.exchange.question))
         is_needed = one.exchange.needs_documents
         yield _judgement(Kind.RETRIEVE, one, prefix, prompts.ROUTE, is_needed)
 
 
-def _relevant(one: Shown) -> Iterator[Example]:
+def _relevant(one: PromptSample) -> Iterator[Example]:
     good = one.exchange.good
     if good is None:
         return
@@ -59,7 +59,7 @@ def _relevant(one: Shown) -> Iterator[Example]:
         yield _judgement(Kind.RELEVANT, one, prefix, probe, False)
 
 
-def _supported(one: Shown) -> Iterator[Example]:
+def _supported(one: PromptSample) -> Iterator[Example]:
     """The first sentence with its own marks, and with that of a distractor."""
     good = one.exchange.good
     if not (good and good.passages and one.is_golden):
@@ -75,7 +75,7 @@ def _supported(one: Shown) -> Iterator[Example]:
         yield _judgement(Kind.SUPPORTED, one, prefix, prompts.supported([wrong]), False)
 
 
-def _useful(one: Shown) -> Iterator[Example]:
+def _useful(one: PromptSample) -> Iterator[Example]:
     if not one.is_golden:
         return
     for answer, is_useful in ((one.exchange.good, True), (one.exchange.bad, False)):
@@ -85,7 +85,7 @@ def _useful(one: Shown) -> Iterator[Example]:
 
 
 def _judgement(
-    kind: Kind, one: Shown, prefix: tuple[Message, ...], probe: str, holds: bool
+    kind: Kind, one: PromptSample, prefix: tuple[Message, ...], probe: str, holds: bool
 ) -> Example:
     completion = prompts.YES if holds else prompts.NO
     return Example(kind, (*prefix, Message("user", probe)), completion, one.exchange.origin)

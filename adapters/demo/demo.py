@@ -23,16 +23,16 @@ from adapters.demo.settings import CHANNEL, demo_settings
 from adapters.demo.worse import write_worse
 from adapters.errors import AdaptersError, PromotionRefused
 from adapters.evaluate.metrics import exact_match
-from adapters.export.convert import ConvertTable, convert_model
+from adapters.export.convert import convert_model
 from adapters.export.converter import find_converter
-from adapters.export.quantize import Quantization, QuantizeTable, quantize_file
-from adapters.pipeline import Line
+from adapters.export.quantize import quantize_file
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Display
-from adapters.settings import AdaptersSettings
+from adapters.settings import AdaptersSettings, ConvertTable, Quantization, QuantizeTable
 from bot.answering.cite import without_marks
 from bot.answering.pipeline import Pipeline
 from bot.bootstrap.demo import SAMPLE
-from bot.bootstrap.wiring import open_models, open_synced_library
+from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.domain.values import Answer, Asked, Correction, Question, Thumb, Vote
 from bot.models.registry import Registry
 from bot.records.answers import Answers
@@ -95,8 +95,8 @@ class _Demo:
         yield
         self.outcome.seconds[stage] = round(time.monotonic() - began, 1)
 
-    def line(self, name: str) -> Line:
-        return Line(self.settings, name, self.display)
+    def line(self, name: str) -> TrainingPipeline:
+        return TrainingPipeline(self.settings, name, self.display)
 
 
 def run_demo(
@@ -121,10 +121,10 @@ def run_demo(
         with demo.measured("base"):
             _make_base(demo, root / "base")
         with demo.measured("index"):
-            library, _ = stack.enter_context(open_synced_library(made))
+            index, _ = stack.enter_context(open_synced_index(made))
             models = stack.enter_context(open_models(made, database))
         pipeline = Pipeline(
-            library,
+            index,
             models,
             thresholds=made.thresholds,
             answer_tokens=made.model.answer_tokens,
@@ -199,7 +199,7 @@ def _learn(demo: _Demo, pipeline: Pipeline, room: Room) -> None:
         outcome.rolled_back = _told(demo, pipeline, text, unlike=after) == before
 
 
-def _refused(demo: _Demo, good: Line) -> str:
+def _refused(demo: _Demo, good: TrainingPipeline) -> str:
     """What the gate says of a candidate that learned wrong answers; "" where it let it pass."""
     worse = demo.line("worse")
     write_worse(good.finished("dataset"), worse.folder("dataset"))

@@ -15,12 +15,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.export.fidelity import Gate
-from adapters.export.quantize import Quantization, QuantizeTable
-from adapters.export.verify import VerifyTable
-from adapters.promote.gate import PromoteTable
-from adapters.settings import AdaptersSettings, AdaptersTable, DatasetTable
-from adapters.train.settings import MergeTable, PreferTable, TrainTable
+from adapters.settings import (
+    AdaptersSettings,
+    AdaptersTable,
+    DatasetTable,
+    Gate,
+    MergeTable,
+    PreferTable,
+    PromoteTable,
+    Quantization,
+    QuantizeTable,
+    TrainTable,
+    VerifyTable,
+)
 from bot.bootstrap.demo import SAMPLE
 from bot.domain.settings import ModelTable, RecordsTable
 from bot.domain.thresholds import Thresholds

@@ -15,7 +15,7 @@ from bot.domain.prompts import NOTHING_FOUND
 from bot.domain.values import Answer, Ending, Message, Question
 from bot.serving.model import Cancellation, LanguageModel, Sampling
 from indexer.documents import Passage
-from indexer.index import Library
+from indexer.index import Index
 
 _log = logging.getLogger(__name__)
 
@@ -84,14 +84,14 @@ class WithDocuments:
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class ClosedBook:
     """The model without documents. Its claims are held against the passages that would have been
     found: how far its memory agrees with them.
     """
 
     name: str
     model: LanguageModel
-    library: Library
+    index: Index
     answer_tokens: int
     answer_seconds: float
 
@@ -102,7 +102,7 @@ class Alone:
         return Reply(
             text=said.text,
             seconds=said.seconds,
-            evidence=self.library.retriever(question.audience).passages(question.text),
+            evidence=self.index.retriever(question.audience).passages(question.text),
             refused=refused,
             is_claim=not refused,
             failed=said.failed,

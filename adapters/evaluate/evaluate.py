@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from adapters.errors import EvaluationError
 from adapters.evaluate.comparison import Difference, write_comparison
 from adapters.evaluate.contestants import ALONE_VERSION
@@ -21,11 +19,11 @@ from adapters.evaluate.evaluation_run import (
     BASE,
     CANDIDATE,
     SERVING,
-    Contest,
+    EvaluationRun,
     ask_all,
     compared,
     means,
-    remember_all,
+    measure_forgetting,
 )
 from adapters.evaluate.held_out import Questions, questions
 from adapters.evaluate.identities import index_identity, model_identity
@@ -35,38 +33,16 @@ from adapters.evaluate.results import Ledger, write_results
 from adapters.evaluate.verdict import verdict
 from adapters.runs.display import Display
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import EvaluateTable
 from bot.domain import prompts
 from bot.serving.model import LanguageModel
-from indexer.settings import Table
 
 _SPEED = "tokens_per_second"
 
 
-class EvaluateTable(Table):
-    """``[adapters.evaluate]``: what models are compared on, and who judges."""
-
-    golden: Path | None = None
-    """A JSON Lines file of questions with their answers, besides the held-out ones. Those that
-    are like one that was trained on are left out."""
-    judge: Path | None = None
-    """A GGUF model that judges claims; better none of those that compete. Unset: words are
-    compared, and the report says so."""
-    base: Path | None = None
-    """The base model as a GGUF file, where what serves has itself been trained already."""
-    support: float = Field(default=0.8, gt=0, le=1)
-    """Share of a claim's words that passages must hold, where no model judges."""
-    least_questions: int = Field(default=10, ge=1)
-    general_examples: int = Field(default=100, ge=0)
-    """At most, to see what was forgotten."""
-    resamples: int = Field(default=5000, ge=2000)
-    seed: int = 0
-    examples_shown: int = Field(default=10, ge=0)
-    """Answers won, and answers lost, in the report."""
-
-
 def evaluate(
     table: EvaluateTable,
-    contest: Contest,
+    contest: EvaluationRun,
     dataset: Manifest,
     folder: Path,
     *,
@@ -87,8 +63,8 @@ def evaluate(
     def work(run: Run) -> None:
         ledger = Ledger(run.scratch / "results.jsonl")
         contest.warm_up(asked.asked[0].question)
-        ask_all(contest.contestants(), asked.asked, judging, contest.library, ledger, display)
-        remember_all(contest, asked.general, ledger, display)
+        ask_all(contest.contestants(), asked.asked, judging, contest.index, ledger, display)
+        measure_forgetting(contest, asked.general, ledger, display)
         differences = _differences(ledger, table)
         run.outputs["results"] = write_results(run.folder / "results.jsonl", ledger.results)
         run.outputs["comparison"] = run.folder / "comparison.json"
@@ -113,7 +89,7 @@ def evaluate(
     )
 
 
-def labels(contest: Contest) -> dict[str, str]:
+def labels(contest: EvaluationRun) -> dict[str, str]:
     """How a report names the contestants."""
     titles = {CANDIDATE: "Candidate", SERVING: "Serving model", BASE: "Base model"}
     return {
@@ -123,7 +99,7 @@ def labels(contest: Contest) -> dict[str, str]:
 
 
 def _inputs(
-    table: EvaluateTable, contest: Contest, dataset: Manifest, judge: LanguageModel | None
+    table: EvaluateTable, contest: EvaluationRun, dataset: Manifest, judge: LanguageModel | None
 ) -> dict[str, Path | str]:
     return {
         "candidate": model_identity(contest.candidate),
@@ -134,7 +110,7 @@ def _inputs(
         "validation": dataset.output("validation"),
         "train": dataset.output("train"),
         "golden": table.golden or "",
-        "index": index_identity(contest.library),
+        "index": index_identity(contest.index),
         "prompts": f"{prompts.VERSION} {ALONE_VERSION} {PROMPTS_VERSION}",
     }
 
@@ -171,7 +147,7 @@ def _figures(asked: Questions, judge: Judge, differences: Sequence[Difference]) 
 
 
 def _report(
-    contest: Contest,
+    contest: EvaluationRun,
     asked: Questions,
     judge: Judge,
     ledger: Ledger,
@@ -193,8 +169,8 @@ def _report(
             else "none: the bot quotes its documents"
             for name, model in contest.models.items()
         },
-        "Index": f"{len(contest.library.store.documents()):,} documents, "
-        f"{contest.library.embedding.identity}",
+        "Index": f"{len(contest.index.store.documents()):,} documents, "
+        f"{contest.index.embedding.identity}",
     }
     return Report(
         title="Is the new model better?",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from adapters.dataset.examples import Example
 from adapters.evaluate.bootstrap import difference
 from adapters.evaluate.comparison import Difference
-from adapters.evaluate.contestants import Alone, Contestant, WithDocuments, stream
+from adapters.evaluate.contestants import ClosedBook, Contestant, WithDocuments, stream
 from adapters.evaluate.held_out import HeldOut
 from adapters.evaluate.judged_metrics import scores
 from adapters.evaluate.judging import Judge
@@ -20,7 +20,7 @@ from bot.domain.thresholds import Thresholds
 from bot.domain.values import Question
 from bot.serving.lending import FixedModels
 from bot.serving.model import LanguageModel
-from indexer.index import Library
+from indexer.index import Index
 
 CANDIDATE, SERVING, BASE = "candidate", "serving", "base"
 ALONE = " alone"
@@ -29,14 +29,14 @@ Means = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class EvaluationRun:
     """Who competes, and over what. Without a ``serving`` model the bot quotes; ``base`` is the
     model as it was before it learned, None where the serving model is that.
 
     The rest is as it serves: see ``Pipeline``.
     """
 
-    library: Library
+    index: Index
     candidate: LanguageModel
     serving: LanguageModel | None
     base: LanguageModel | None = None
@@ -56,8 +56,8 @@ class Contest:
             found.append(WithDocuments(name, self._pipeline(model), has_model=model is not None))
             if model is not None:
                 found.append(
-                    Alone(
-                        name + ALONE, model, self.library, self.answer_tokens, self.answer_seconds
+                    ClosedBook(
+                        name + ALONE, model, self.index, self.answer_tokens, self.answer_seconds
                     )
                 )
         return found
@@ -68,7 +68,7 @@ class Contest:
 
     def _pipeline(self, model: LanguageModel | None) -> Pipeline:
         return Pipeline(
-            self.library,
+            self.index,
             FixedModels(model),
             thresholds=self.thresholds,
             answer_tokens=self.answer_tokens,
@@ -80,7 +80,7 @@ def ask_all(
     contestants: Sequence[Contestant],
     questions: Sequence[HeldOut],
     judge: Judge,
-    library: Library,
+    index: Index,
     ledger: Ledger,
     display: Display,
 ) -> None:
@@ -105,14 +105,14 @@ def ask_all(
                         text=reply.text,
                         refused=reply.refused,
                         cited=tuple(reply.cited[n].chunk.id for n in sorted(reply.cited)),
-                        scores=scores(asked, reply, judge, library.embedding.embed),
+                        scores=scores(asked, reply, judge, index.embedding.embed),
                     )
                 )
             bar.move(done)
 
 
-def remember_all(
-    contest: Contest, examples: Sequence[Example], ledger: Ledger, display: Display
+def measure_forgetting(
+    contest: EvaluationRun, examples: Sequence[Example], ledger: Ledger, display: Display
 ) -> None:
     """What is still known of general examples: each prompt continued, word overlap measured."""
     asked = [(one, name) for one in examples for name in contest.models]

@@ -12,7 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters.evaluate.comparison import Difference
-from adapters.evaluate.contestants import ALONE_VERSION, Alone, Contestant, Reply, WithDocuments
+from adapters.evaluate.contestants import (
+    ALONE_VERSION,
+    ClosedBook,
+    Contestant,
+    Reply,
+    WithDocuments,
+)
 from adapters.evaluate.evaluation_run import Means, compared, means
 from adapters.evaluate.exercise_corpus import Exercise, ExerciseTable, choose, indexed
 from adapters.evaluate.identities import model_identity
@@ -30,7 +36,7 @@ from bot.domain.values import Question
 from bot.serving.lending import FixedModels
 from bot.serving.model import LanguageModel
 from indexer.documents import PUBLIC, Audience
-from indexer.index import Library
+from indexer.index import Index
 
 WITH, WITHOUT = "with retrieval", "without retrieval"
 _EVERYBODY = Audience.of(PUBLIC)
@@ -55,10 +61,10 @@ def abstracts_exercise(
     exercise = choose(corpus, table)
 
     def work(run: Run) -> None:
-        with indexed(exercise, table, settings) as library:
+        with indexed(exercise, table, settings) as index:
             ledger = Ledger(run.scratch / "results.jsonl")
-            _ask(exercise, _contestants(model, library, settings), judging, ledger, display)
-            report = _report(exercise, table, ledger, judging, model, library)
+            _ask(exercise, _contestants(model, index, settings), judging, ledger, display)
+            report = _report(exercise, table, ledger, judging, model, index)
         run.outputs["results"] = write_results(run.folder / "results.jsonl", ledger.results)
         run.outputs["report"] = write_report(run.folder / "report.html", report)
         run.metrics |= {
@@ -92,17 +98,17 @@ def abstracts_exercise(
 
 
 def _contestants(
-    model: LanguageModel, library: Library, settings: Settings
+    model: LanguageModel, index: Index, settings: Settings
 ) -> tuple[Contestant, Contestant]:
     pipeline = Pipeline(
-        library,
+        index,
         FixedModels(model),
         thresholds=settings.thresholds,
         answer_tokens=settings.model.answer_tokens,
         answer_seconds=settings.model.answer_seconds,
     )
     limits = settings.model.answer_tokens, settings.model.answer_seconds
-    return WithDocuments(WITH, pipeline), Alone(WITHOUT, model, library, *limits)
+    return WithDocuments(WITH, pipeline), ClosedBook(WITHOUT, model, index, *limits)
 
 
 def _ask(
@@ -151,12 +157,12 @@ def _report(
     ledger: Ledger,
     judge: Judge,
     model: LanguageModel,
-    library: Library,
+    index: Index,
 ) -> Report:
     differences = compared(
         ledger.results, WITH, WITHOUT, resamples=table.resamples, seed=table.seed
     )
-    chunks = sum(one.chunks for one in library.store.documents().values())
+    chunks = sum(one.chunks for one in index.store.documents().values())
     return Report(
         title="Scientific abstracts: with retrieval and without",
         one=WITH,
@@ -168,8 +174,8 @@ def _report(
         facts={
             "Documents": f"{len(exercise.documents):,} abstracts as {chunks:,} chunks of at most "
             f"{table.chunk_tokens} tokens, {table.overlap_tokens} of them shared with the next; "
-            f"embedded by {library.embedding.identity}, which reads "
-            f"{library.embedding.max_tokens} tokens of each.",
+            f"embedded by {index.embedding.identity}, which reads "
+            f"{index.embedding.max_tokens} tokens of each.",
             "Questions": f"{len(exercise.questions)}, each with an abstract that people judged "
             "relevant; context precision counts those.",
             "Without retrieval": "The model answers from memory; its claims are held against the "

@@ -15,7 +15,7 @@ from pydantic import Field
 from bot.domain.settings import Settings
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Chunk, Document
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import StoreTable, Table
 from indexer.sources.beir import BeirCorpus, Judgements, read_judgements, read_questions
 
@@ -101,7 +101,7 @@ def choose(folder: Path, table: ExerciseTable) -> Exercise:
 
 
 @contextmanager
-def indexed(exercise: Exercise, table: ExerciseTable, settings: Settings) -> Iterator[Library]:
+def indexed(exercise: Exercise, table: ExerciseTable, settings: Settings) -> Iterator[Index]:
     """An index of these documents and chunks alone, kept in ``cache_dir``: asked again, nothing
     is embedded again.
     """
@@ -110,7 +110,7 @@ def indexed(exercise: Exercise, table: ExerciseTable, settings: Settings) -> Ite
     key = hashlib.sha256("\0".join([*map(str, parts), *contents]).encode()).hexdigest()[:16]
     place = settings.cache_dir / "exercises" / key
     own = settings.model_copy(update={"data_dir": place, "store": StoreTable()})
-    with open_library(own) as library:
-        library.chunker = SentenceChunker(library.embedding.count_tokens, table)
-        library.finish([library.apply(plan) for plan in library.plan([exercise])])
-        yield library
+    with open_index(own) as index:
+        index.chunker = SentenceChunker(index.embedding.count_tokens, table)
+        index.finish([index.apply(plan) for plan in index.plan([exercise])])
+        yield index

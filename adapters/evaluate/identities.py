@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 
 from bot.serving.model import LanguageModel
-from indexer.index import Library
+from indexer.index import Index
 
 
-def index_identity(library: Library) -> str:
+def index_identity(index: Index) -> str:
     """Changes whenever an answer might: with the documents, who may read them, the embedder."""
     rows = (
         f"{one.id}\0{one.digest}\0{' '.join(one.audience.sorted())}"
-        for one in library.store.documents().values()
+        for one in index.store.documents().values()
     )
-    whole = "\n".join([library.embedding.identity, library.chunker.identity, *sorted(rows)])
+    whole = "\n".join([index.embedding.identity, index.chunker.identity, *sorted(rows)])
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.answering.generate import held
+from bot.answering.generate import lexical_support
 from bot.answering.languages import language_of
 from bot.answering.sentences import whole_sentences
 from bot.domain.prompts import NO, YES
@@ -84,7 +84,7 @@ class LexicalJudge:
         return [answer]
 
     def _holds(self, claim: str, passages: Sequence[Passage]) -> bool:
-        return held(claim, passages, language_of(claim)) >= self._support
+        return lexical_support(claim, passages, language_of(claim)) >= self._support
 
 
 class ModelJudge:

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from adapters.errors import ConversionError
 from adapters.export.converter import Converter, find_converter
 from adapters.models.tokenizer_file import pre_tokenizer
 from adapters.runs.disk import require_space
 from adapters.runs.manifest import Manifest, Run, run_stage
-from indexer.settings import Table
-
-Precision = Literal["f16", "bf16"]
-
-
-class ConvertTable(Table):
-    """How a model becomes a GGUF file, and where llama.cpp's converter comes from."""
-
-    precision: Precision = "f16"
-    """bf16 for models with weights beyond 65,504; it computes less exactly on most processors."""
-    source: Path | None = None
-    """llama-cpp-python's source distribution, for machines that reach no package index."""
-    source_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    """Its checksum, for versions that Lorebot does not know."""
-    seconds: float = Field(default=4 * 3600, gt=0)
-
+from adapters.settings import ConvertTable
 
 _SCRIPT = "convert_hf_to_gguf.py"
 

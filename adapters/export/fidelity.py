@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from indexer.settings import Table
+from adapters.settings import Gate
 
 _ROWS = 64  # rows of float64 at once: 80 MB for 150,000 tokens of vocabulary
 _HALF = math.log(2)
@@ -44,13 +43,6 @@ class Fidelity:
     def perplexity_growth(self) -> float:
         """0.01 means one percent more."""
         return self.perplexity / self.source_perplexity - 1
-
-
-class Gate(Table):
-    """The most divergence and the largest overturned share with which a file may be served."""
-
-    divergence: float = Field(gt=0)
-    overturned: float = Field(ge=0, le=1)
 
 
 GATES = {

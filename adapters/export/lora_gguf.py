@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from adapters.errors import BaseMismatch, ConversionError, VerificationFailed
-from adapters.export.convert import ConvertTable, check_convertible, read_json
+from adapters.export.convert import check_convertible, read_json
 from adapters.export.converter import Converter, find_converter
 from adapters.export.fidelity import Scores
 from adapters.export.verification_texts import normalised
@@ -24,6 +24,7 @@ from adapters.models.gguf_model import GgufModel
 from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.disk import require_space
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import ConvertTable
 
 LARGEST_DIFFERENCE = 0.05
 """Of any logit, between PEFT and llama.cpp."""

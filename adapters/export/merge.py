@@ -29,7 +29,7 @@ from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.disk import require_space
 from adapters.runs.display import Display, Silent
 from adapters.runs.manifest import Manifest, Run, run_stage
-from adapters.train.settings import MergeTable
+from adapters.settings import MergeTable
 
 LARGEST_DIFFERENCE = 1e-4
 """Of any logit, where the merged weights are written in float32; bfloat16 has its gate.

@@ -5,45 +5,19 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-
-from pydantic import Field
 
 from adapters.errors import QuantizationError
 from adapters.runs.child import run_module
 from adapters.runs.disk import require_space
 from adapters.runs.manifest import Manifest, Run, run_stage
-from indexer.settings import Table
+from adapters.settings import Quantization, QuantizeTable
 
 _MEBIBYTE = 2**20
 
 _FALLBACK = re.compile(r"warning: (?P<tensor>\S+) +- ncols +(?P<width>\d+) not divisible by")
 _SIZE = re.compile(r"quant size +=\s*(?P<size>[\d.]+) MiB")
 _COUNT = re.compile(r"\[ *\d+/ *(?P<tensors>\d+)\]")
-
-
-class Quantization(StrEnum):
-    """What most weights become; K-quants need rows of a multiple of 256, the others of 32.
-
-    Q4_0 keeps embeddings as Q6_K, so that it has a fallback, too, where K-quants do not fit.
-    """
-
-    Q4_K_M = "Q4_K_M"
-    Q5_K_M = "Q5_K_M"
-    Q6_K = "Q6_K"
-    Q8_0 = "Q8_0"
-    Q4_0 = "Q4_0"
-
-
-class QuantizeTable(Table):
-    """How a 16-bit file becomes a small one."""
-
-    quantization: Quantization = Quantization.Q4_K_M
-    allow_fallbacks: bool = False
-    """Write the file although some tensors do not suit the quantization."""
-    threads: int = Field(default=0, ge=0, description="0 means all cores")
-    seconds: float = Field(default=4 * 3600, gt=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,32 +14,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from adapters.errors import NotEnoughMemory, VerificationFailed
-from adapters.export.fidelity import GATES, Fidelity, FidelityTally, Gate, Scores, shortfalls
+from adapters.export.fidelity import GATES, Fidelity, FidelityTally, Scores, shortfalls
 from adapters.export.verification_texts import normalised
 from adapters.export.verify_tokens import Reference, differences
 from adapters.models.base_model import Device, check_base, libraries, load_full
 from adapters.models.gguf_model import GgufModel
 from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import VerifyTable
 from adapters.train.plan import gigabytes, memory_there
-from indexer.settings import Table
-
-
-class VerifyTable(Table):
-    """How much is compared, and what is let through."""
-
-    tokens: int = Field(default=4096, ge=256)
-    """Predictions that are compared, at most."""
-    window: int = Field(default=512, ge=64)
-    """Tokens computed together: positions beyond are not compared."""
-    odd_tokens: int = Field(default=0, ge=0)
-    """Tokens of the vocabulary that may be written or cut differently, for bases known to have
-    some; texts and conversations must be cut alike in any case."""
-    gates: dict[str, Gate] = Field(default_factory=dict)
-    """By precision or quantization, in place of those Lorebot starts from."""
 
 
 def verify(

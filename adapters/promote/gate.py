@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
-
-from pydantic import Field
 
 from adapters.evaluate.comparison import Difference
 from adapters.evaluate.metrics import METRICS, Unit
 from adapters.evaluate.verdict import amount
-from indexer.settings import Table
-
-MetricName = Annotated[str, Field(pattern=f"^({'|'.join(METRICS)})$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class PromoteTable(Table):
-    """``[adapters.promote]``: what a candidate must win, may lose, and whom it answers first."""
-
-    metric: MetricName = "f1"
-    """What it must be better in: the whole 95 % interval of the difference above zero."""
-    least_questions: int = Field(default=20, ge=1)
-    """Held-out questions that ``metric`` was measured on, at least."""
-    tolerance: Share = 0.03
-    """By how much any other share, such as faithfulness, may be lower than before."""
-    slowdown: float = Field(default=0.5, ge=0)
-    """By which share of its time an answer may take longer; 0.5 allows half as long again."""
-    tolerances: dict[MetricName, float] = Field(default_factory=dict)
-    """By metric, in place of these two."""
-    sign_off: bool = False
-    """Whether a person must sign by name."""
-    canary_share: Share = 0.1
-    """Of the questions, that the candidate answers first."""
-    canary_channels: tuple[Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]+$")], ...] = ()
-    """Channels that it answers first; with neither share nor channels it answers everybody."""
+from adapters.settings import PromoteTable
 
 
 def objections(table: PromoteTable, differences: Sequence[Difference]) -> list[str]:

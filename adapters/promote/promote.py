@@ -16,9 +16,10 @@ from typing import Any
 
 from adapters.errors import PromotionRefused
 from adapters.evaluate.comparison import Difference, read_comparison
-from adapters.promote.gate import PromoteTable, objections
+from adapters.promote.gate import objections
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import PromoteTable
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
 

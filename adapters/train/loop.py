@@ -22,10 +22,10 @@ from adapters.models.base_model import Device
 from adapters.runs.display import Bar, Display
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Run
+from adapters.settings import StepTable
 from adapters.train.checkpoints import newest_whole
 from adapters.train.curves import draw, history
 from adapters.train.plan import Plan, gigabytes
-from adapters.train.settings import StepTable
 
 
 @dataclass(frozen=True, slots=True)

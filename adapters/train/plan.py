@@ -14,7 +14,7 @@ from typing import Any
 
 from adapters.errors import NotEnoughMemory
 from adapters.models.base_model import Device, check_base
-from adapters.train.settings import Method, StepTable
+from adapters.settings import Method, StepTable
 
 LARGEST_ON_PROCESSOR = 2_000_000_000
 _NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8  # a weight with its doubly quantized scales

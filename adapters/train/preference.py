@@ -19,6 +19,7 @@ from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.disk import require_space
 from adapters.runs.display import Display, Silent
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import PreferTable, TrainTable
 from adapters.train.loop import (
     adapter_in_full_precision,
     arguments,
@@ -28,7 +29,6 @@ from adapters.train.loop import (
     train_with,
 )
 from adapters.train.plan import Plan, plan
-from adapters.train.settings import PreferTable, TrainTable
 from adapters.train.sft import load_base, save_adapter
 
 Row = dict[str, Any]

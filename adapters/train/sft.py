@@ -18,6 +18,7 @@ from adapters.runs.disk import require_space
 from adapters.runs.display import Display, Silent
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import TrainTable
 from adapters.train.loop import (
     adapter_in_full_precision,
     arguments,
@@ -28,7 +29,6 @@ from adapters.train.loop import (
 )
 from adapters.train.plan import Plan, plan
 from adapters.train.qlora import load_quantized
-from adapters.train.settings import TrainTable
 
 
 def train(

@@ -121,10 +121,11 @@ class _Checker:
         return cited, self._conversation.support(sentence.so_far, cited)
 
     def _held(self, claim: str, numbers: Sequence[int]) -> float:
-        return held(claim, [self._conversation.passages[n - 1] for n in numbers], self._language)
+        cited = [self._conversation.passages[number - 1] for number in numbers]
+        return lexical_support(claim, cited, self._language)
 
 
-def held(claim: str, cited: Sequence[Passage], language: Language) -> float:
+def lexical_support(claim: str, cited: Sequence[Passage], language: Language) -> float:
     """The share of a claim's words that stand in the passages, in 0..1.
 
     A number or identifier that they do not hold makes it 0. Where the asker's language is

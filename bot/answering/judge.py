@@ -84,7 +84,7 @@ class Evidence:
     vector: Vectors
 
 
-class EvidenceJudge:
+class AnswerabilityScorer:
     """Rates every excerpt of a question's passages. Safe from several threads."""
 
     def __init__(

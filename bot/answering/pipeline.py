@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from bot.answering.conversation import wants_documents
 from bot.answering.follow_up import standing_alone
-from bot.answering.judge import EvidenceJudge
+from bot.answering.judge import AnswerabilityScorer
 from bot.answering.languages import Language, language_named, language_of
 from bot.answering.notes import Notes
-from bot.answering.reader import Reader
+from bot.answering.reader import SelfRagAnswerer
 from bot.answering.route import route
 from bot.answering.search import Found, Search
 from bot.answering.written import Written, quoted, small_talk, stopped
@@ -23,7 +23,7 @@ from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
 from bot.telemetry.counters import MODEL_FAILURES
 from indexer.documents import Document, Passage
-from indexer.index import Library
+from indexer.index import Index
 
 _log = logging.getLogger(__name__)
 
@@ -63,16 +63,16 @@ class Pipeline:
 
     def __init__(
         self,
-        library: Library,
+        index: Index,
         models: Models,
         *,
         thresholds: Thresholds | None = None,
         answer_tokens: int = 600,
         answer_seconds: float = 180.0,
     ) -> None:
-        self._library = library
+        self._index = index
         self._models = models
-        self._judge = EvidenceJudge(library.embedding.embed)
+        self._judge = AnswerabilityScorer(index.embedding.embed)
         self._thresholds = thresholds or Thresholds()
         self._answer_tokens = answer_tokens
         self._answer_seconds = answer_seconds
@@ -126,14 +126,14 @@ class Pipeline:
             asked = standing_alone(question, model, cancellation)
         work.enter(Stage.SEARCH)
         with notes.measure("retrieve"):
-            search = Search(self._library, self._judge, asked, work.attachments)
+            search = Search(self._index, self._judge, asked, work.attachments)
             found = search.by_question()
         work.enter(Stage.READ, found.passages)
         if model is None:
             written = quoted(found, self._thresholds, language)
             return self._finish(question, model, written, notes, asked, found)
 
-        reader = Reader(
+        reader = SelfRagAnswerer(
             model, asked, language, self._thresholds, self._answer_tokens, notes, cancellation
         )
         hypothesis = search.may_hypothesise
@@ -187,7 +187,7 @@ class Pipeline:
                 prompt=prompts.VERSION,
                 model=f"{identity.name}@{identity.sha256[:12]}" if identity else "",
                 adapter=identity.adapter if identity else "",
-                embedder=self._library.embedding.identity,
+                embedder=self._index.embedding.identity,
             ),
             citations=written.citations,
             passages=passages,

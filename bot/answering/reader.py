@@ -28,7 +28,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SelfRagAnswerer:
     """All methods note each judgement, and raise ModelError."""
 
     model: LanguageModel

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.answering.hypothesis import hypothetical_vector, may_help
-from bot.answering.judge import Evidence, EvidenceJudge
+from bot.answering.judge import AnswerabilityScorer, Evidence
 from bot.domain.values import Question, Reflection
 from bot.serving.model import Cancellation, LanguageModel
 from indexer.chunking.chunking import embedded_text
 from indexer.documents import Chunk, Document, Passage
-from indexer.index import Library
+from indexer.index import Index
 
 _ATTACHED_CHUNKS = 200
 _ATTACHED_PASSAGES = 6
@@ -54,14 +54,14 @@ class Search:
 
     def __init__(
         self,
-        library: Library,
-        judge: EvidenceJudge,
+        index: Index,
+        judge: AnswerabilityScorer,
         question: Question,
         attachments: Sequence[Document] = (),
     ) -> None:
-        self._library = library
-        self._embed = library.embedding.embed
-        self._retriever = library.retriever(question.audience, question.sources)
+        self._index = index
+        self._embed = index.embedding.embed
+        self._retriever = index.retriever(question.audience, question.sources)
         self._judge = judge
         self._text = question.text
         self._attachments = attachments
@@ -92,7 +92,7 @@ class Search:
         pieces = [
             (document, chunk)
             for document in self._attachments
-            for chunk in self._library.chunker.chunks(document)[:_ATTACHED_CHUNKS]
+            for chunk in self._index.chunker.chunks(document)[:_ATTACHED_CHUNKS]
         ]
         if not pieces:
             return []

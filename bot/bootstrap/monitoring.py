@@ -17,7 +17,7 @@ from bot.telemetry.health import Health
 from bot.telemetry.monitor import Metrics, Monitor
 from bot.telemetry.tracing import traced
 from bot.telemetry.web_server import WebServer
-from indexer.index import Library
+from indexer.index import Index
 
 if TYPE_CHECKING:
     from bot.slack.app import SlackBot
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def monitored(
-    settings: Settings, library: Library, models: Models, database: Database, health: Health
+    settings: Settings, opened: Index, models: Models, database: Database, health: Health
 ) -> Iterator[None]:
     """Within the block, health and metrics on their own port, where the settings name one.
 
@@ -37,8 +37,8 @@ def monitored(
     metrics = Metrics(
         gauges.of_records(database),
         gauges.of_jobs(Jobs.pending),
-        gauges.of_syncs(library.journal),
-        gauges.of_index(library),
+        gauges.of_syncs(opened.journal),
+        gauges.of_index(opened),
         gauges.of_models(models),
         gauges.of_health(health),
     )
@@ -57,7 +57,7 @@ def traces(settings: Settings) -> AbstractContextManager[None]:
 
 
 def health_of(
-    library: Library,
+    opened: Index,
     models: Models,
     database: Database,
     bots: Callable[[], list[SlackBot]] | None = None,
@@ -70,7 +70,7 @@ def health_of(
         return "" if connected else "Slack is not connected; it is tried again and again."
 
     def index() -> str:
-        library.store.check()
+        opened.store.check()
         return ""
 
     def records() -> str:

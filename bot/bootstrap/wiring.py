@@ -25,7 +25,7 @@ from bot.serving.lending import FixedModels, Models, ServerModels
 from bot.serving.opening import connect_model, load_model, opener
 from bot.serving.serving_models import ServingModels
 from indexer.errors import SourceError
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.sources.base import Unreadable
 from indexer.sync.sync import Progress, no_progress
 
@@ -36,28 +36,28 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_synced_library(
+def open_synced_index(
     settings: Settings, progress: Progress = no_progress, *, serving: bool = False
-) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
+) -> Iterator[tuple[Index, tuple[Unreadable, ...]]]:
     """The index, brought up to date with its sources, and what could not be read.
 
     Raises IndexerError; then nothing that was indexed is lost. With ``serving``, a source that
     cannot be read is logged, and its documents are served as they were indexed; where a worker
     keeps the index up to date, that is left to it.
     """
-    with open_library(settings) as library:
+    with open_index(settings) as index:
         if serving and settings.index.worker:
-            yield library, ()
+            yield index, ()
             return
         missed: tuple[Unreadable, ...] = ()
         try:
-            reports = library.sync(progress)
+            reports = index.sync(progress)
             missed = tuple(one for report in reports for one in report.unreadable)
         except SourceError as error:
             if not serving:
                 raise
             _log.error("Serving what was indexed before: %s", error)
-        yield library, missed
+        yield index, missed
 
 
 @contextmanager
@@ -85,11 +85,11 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
 
 @contextmanager
 def open_pipeline(
-    settings: Settings, library: Library, database: Database | None = None
+    settings: Settings, index: Index, database: Database | None = None
 ) -> Iterator[Pipeline]:
     """A pipeline with the serving language model, or quoting where there is none."""
     with open_models(settings, database) as models:
-        yield _pipeline(settings, library, models)
+        yield _pipeline(settings, index, models)
 
 
 def check_slack(settings: Settings) -> None:
@@ -100,7 +100,7 @@ def check_slack(settings: Settings) -> None:
 
 
 @contextmanager
-def open_slack_bot(settings: Settings, library: Library) -> Iterator[SlackBot]:
+def open_slack_bot(settings: Settings, index: Index) -> Iterator[SlackBot]:
     """The bot, connected to Slack and resuming what a crash interrupted, until the block ends."""
     from bot.slack.app import SlackBot
     from bot.slack.connection.clients import current_team, serving
@@ -121,20 +121,18 @@ def open_slack_bot(settings: Settings, library: Library) -> Iterator[SlackBot]:
         CanaryWatch(database, registry, settings.canary).schedule(jobs)
         RetentionSchedule(database, settings.retention, jobs)
         connected: list[SlackBot] = []
-        health = health_of(library, models, database, lambda: connected)
-        bot = SlackBot(
-            settings, library, _pipeline(settings, library, models), database, jobs, health
-        )
+        health = health_of(index, models, database, lambda: connected)
+        bot = SlackBot(settings, index, _pipeline(settings, index, models), database, jobs, health)
         jobs.launch()
         stack.callback(bot.close)
-        stack.enter_context(monitored(settings, library, models, database, health))
+        stack.enter_context(monitored(settings, index, models, database, health))
         bot.connect()
         connected.append(bot)
         yield bot
 
 
 @contextmanager
-def open_index_worker(settings: Settings, library: Library) -> Iterator[Refreshing]:
+def open_index_worker(settings: Settings, index: Index) -> Iterator[Refreshing]:
     """Whoever keeps the index up to date and reads again what admins ask for, until the block ends.
 
     Admins see its progress in Slack, so it needs the bot's token, but receives no events.
@@ -158,21 +156,21 @@ def open_index_worker(settings: Settings, library: Library) -> Iterator[Refreshi
         stack.callback(jobs.close)
         client = open_client(settings.slack, database)
         authority = Authority(settings.slack.admins, Audit(database))
-        reindexer = Reindexer(library, settings)
+        reindexer = Reindexer(index, settings)
         ReindexCommand(client, reindexer, Reindexes(database), jobs, authority)
         sources = frozenset(table.name for table in settings.sources)
-        refreshing = Refreshing(library, sources, jobs, settings.index.refresh)
+        refreshing = Refreshing(index, sources, jobs, settings.index.refresh)
         jobs.launch()
         jobs.work_on(QUEUE)
         models = FixedModels(None)
-        health = health_of(library, models, database)
-        stack.enter_context(monitored(settings, library, models, database, health))
+        health = health_of(index, models, database)
+        stack.enter_context(monitored(settings, index, models, database, health))
         yield refreshing
 
 
-def _pipeline(settings: Settings, library: Library, models: Models) -> Pipeline:
+def _pipeline(settings: Settings, index: Index, models: Models) -> Pipeline:
     return Pipeline(
-        library,
+        index,
         models,
         thresholds=settings.thresholds,
         answer_tokens=settings.model.answer_tokens,

@@ -23,7 +23,7 @@ from bot.bootstrap.wiring import (
     open_index_worker,
     open_pipeline,
     open_slack_bot,
-    open_synced_library,
+    open_synced_index,
 )
 from bot.cli.doctor import app as doctor_app
 from bot.cli.model import app as model_app
@@ -38,7 +38,7 @@ from bot.records.installations import new_token_key
 from bot.telemetry import logs
 from indexer.documents import PUBLIC, Audience
 from indexer.errors import IndexerError
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, StoreTable
 from indexer.sources.base import Unreadable
 
@@ -106,8 +106,8 @@ def ask(
         )
         about = _settings_for_folder(settings, SAMPLE)
     readers = Audience.of(PUBLIC, *(audience or ()))
-    with _documents(about) as (library, unreadable):
-        with open_pipeline(settings, library) as pipeline:
+    with _documents(about) as (index, unreadable):
+        with open_pipeline(settings, index) as pipeline:
             typer.echo(rendered(pipeline.answer(Question("terminal", question, readers))))
         if unreadable:
             raise typer.Exit(code=1)
@@ -128,8 +128,8 @@ def run(
     check_slack(settings)
     with (
         _until_stopped() as wait,
-        _documents(settings, serving=True) as (library, _),
-        open_slack_bot(settings, library),
+        _documents(settings, serving=True) as (index, _),
+        open_slack_bot(settings, index),
     ):
         over = f"taking Slack's requests at {settings.slack.listen}"
         how = over if settings.slack.mode == "http" else "connected to Slack"
@@ -151,8 +151,8 @@ def worker() -> None:
     _log_as(settings)
     with (
         _until_stopped() as wait,
-        open_library(settings) as library,
-        open_index_worker(settings, library) as refreshing,
+        open_index(settings) as index,
+        open_index_worker(settings, index) as refreshing,
     ):
         refreshing.begin()
         typer.echo("Lorebot keeps the index up to date. Press Ctrl-C to stop.", err=True)
@@ -191,8 +191,8 @@ def demo(
     with _until_stopped() as wait, ExitStack() as stack:
         workspace = stack.enter_context(demo_workspace(port))
         settings = demo_settings(settings, workspace)
-        library, _ = stack.enter_context(_documents(settings))
-        stack.enter_context(open_slack_bot(settings, library))
+        index, _ = stack.enter_context(_documents(settings))
+        stack.enter_context(open_slack_bot(settings, index))
         url = ask_first_question(workspace)
         typer.echo(f"\nLorebot has answered its first question. Open\n\n    {url}\n")
         typer.echo("and ask it more. Press Ctrl-C to stop.")
@@ -215,7 +215,7 @@ def _settings_for_folder(settings: Settings, folder: Path) -> Settings:
 @contextmanager
 def _documents(
     settings: Settings, *, serving: bool = False
-) -> Iterator[tuple[Library, tuple[Unreadable, ...]]]:
+) -> Iterator[tuple[Index, tuple[Unreadable, ...]]]:
     """The synced index, with a progress bar; what could not be read is said on stderr.
 
     With ``serving``, a source that is away does not keep the bot from answering from the rest.
@@ -228,8 +228,8 @@ def _documents(
     with ExitStack() as stack:
         with _progress_bar() as bar:
             task = bar.add_task("Indexing", total=None, visible=False)
-            library, unreadable = stack.enter_context(
-                open_synced_library(
+            index, unreadable = stack.enter_context(
+                open_synced_index(
                     settings,
                     lambda event: bar.update(
                         task, completed=event.done, total=event.total, visible=event.total > 0
@@ -239,7 +239,7 @@ def _documents(
             )
         for missed in unreadable:
             typer.echo(f"lorebot: {missed.reason}", err=True)
-        yield library, unreadable
+        yield index, unreadable
 
 
 def _progress_bar() -> Progress:

@@ -86,7 +86,7 @@ class Adoption:
                 _log.warning("Who is alive could not be found out.", exc_info=True)
 
 
-class Nobody:
+class NoRecovery:
     """On SQLite, which one machine shares: what died there is started again there."""
 
     def start(self) -> None: ...
@@ -101,7 +101,7 @@ def adoption(
     owners: Callable[[], Iterable[str]],
     adopt: Callable[[str], None],
     resume: Callable[[], None],
-) -> Adoption | Nobody:
+) -> Adoption | NoRecovery:
     """For the process ``name`` among those of its ``group`` that share the database at ``url``."""
     replica = replica_of(url, group, name)
-    return Adoption(replica, owners, adopt, resume) if replica else Nobody()
+    return Adoption(replica, owners, adopt, resume) if replica else NoRecovery()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from bot.domain.errors import LorebotError
 from bot.jobs.durable import Jobs
 from indexer.errors import IndexerError
-from indexer.index import Library
+from indexer.index import Index
 
 APPLICATION = "lorebot-indexing"
 QUEUE = "indexing"
@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 class Refreshing:
     """Reads all sources again at the times of a cron expression, and at ``begin``."""
 
-    def __init__(self, library: Library, sources: frozenset[str], jobs: Jobs, cron: str) -> None:
+    def __init__(self, index: Index, sources: frozenset[str], jobs: Jobs, cron: str) -> None:
         """Before the jobs are launched; ``sources`` are the names of the settings' sources."""
-        self._library = library
+        self._index = index
         self._sources = sources
         self._jobs = jobs
         jobs.register(_REFRESH, self._refresh)
@@ -43,14 +43,14 @@ class Refreshing:
         if self._is_fresh_since(datetime.fromisoformat(moment)):
             return  # it had to wait for so long that another has done it
         try:
-            self._library.sync()
+            self._index.sync()
         except (LorebotError, IndexerError) as error:
             _log.error("Serving what was indexed before: %s", error)
 
     def _is_fresh_since(self, moment: datetime) -> bool:
         """Not by what a clock that was set back says was read in the future."""
-        entries, now = self._library.journal.read(), datetime.now(UTC)
-        return not self._library.outdated and all(
+        entries, now = self._index.journal.read(), datetime.now(UTC)
+        return not self._index.outdated and all(
             name in entries and not entries[name].failure and moment < entries[name].finished <= now
             for name in self._sources
         )

@@ -9,7 +9,7 @@ from urllib.parse import urldefrag
 from bot.domain.errors import ReindexRefused
 from bot.domain.settings import Settings
 from indexer.documents import Document
-from indexer.index import Library, open_source, open_sources
+from indexer.index import Index, open_source, open_sources
 from indexer.settings import SlackSource
 from indexer.sources.base import Source, Unreadable
 from indexer.sync.sync import Plan, Progress, Report, shrinks_suspiciously
@@ -31,8 +31,8 @@ class Scope:
 class Reindexer:
     """Plans and carries out what an admin wants to have read again."""
 
-    def __init__(self, library: Library, settings: Settings) -> None:
-        self._library = library
+    def __init__(self, index: Index, settings: Settings) -> None:
+        self._index = index
         self._settings = settings
 
     def check(self, scope: Scope) -> None:
@@ -42,7 +42,7 @@ class Reindexer:
             raise ReindexRefused(f"There is no source of that name. There are: {', '.join(names)}.")
         if scope.kind == "channel" and not self._slack_sources(scope.name):
             raise ReindexRefused("No source of the settings reads the history of that channel.")
-        if scope.kind != "all" and self._library.outdated:
+        if scope.kind != "all" and self._index.outdated:
             raise ReindexRefused(
                 "The whole index has to be built anew first, because the embedder or the version "
                 "has changed: reindex all."
@@ -52,11 +52,11 @@ class Reindexer:
         """What would be done; nothing is written. Raises ReindexRefused and IndexerError."""
         self.check(scope)
         if scope.kind == "all":
-            return self._library.plan(open_sources(self._settings))
+            return self._index.plan(open_sources(self._settings))
         if scope.kind == "source":
             tables = [table for table in self._settings.sources if table.name == scope.name]
             sources = [open_source(table, self._settings) for table in tables]
-            return self._library.plan(sources, complete=False)
+            return self._index.plan(sources, complete=False)
         if scope.kind == "channel":
             return [
                 self._narrowed(open_source(table, self._settings), f"{table.name}:{scope.name}/")
@@ -69,9 +69,9 @@ class Reindexer:
 
         A part of a source leaves the journal alone: it would call the whole source fresh.
         """
-        reports = [self._library.apply(plan, progress) for plan in plans]
+        reports = [self._index.apply(plan, progress) for plan in plans]
         if scope.kind in ("all", "source"):
-            self._library.finish(reports)
+            self._index.finish(reports)
         return reports
 
     def _slack_sources(self, channel: str) -> list[SlackSource]:
@@ -84,7 +84,7 @@ class Reindexer:
     def _narrowed(self, source: Source, prefix: str) -> Plan:
         """The plan for documents whose ids begin with ``prefix``; all others stay as they are."""
         part = _Part(source, lambda document: document.id.startswith(prefix))
-        (plan,) = self._library.plan([part], complete=False, allow_shrink=True)
+        (plan,) = self._index.plan([part], complete=False, allow_shrink=True)
         gone = tuple(each for each in plan.deleted if each.startswith(prefix))
         plan = replace(plan, deleted=gone)
         limit = self._settings.index.shrink_limit
@@ -99,7 +99,7 @@ class Reindexer:
                     isinstance(document, Document) and _address(document.url) == wanted
                 ),
             )
-            (plan,) = self._library.plan([part], complete=False, allow_shrink=True)
+            (plan,) = self._index.plan([part], complete=False, allow_shrink=True)
             if part.found or plan.failure:
                 return [replace(plan, deleted=())]
         raise ReindexRefused(

@@ -19,10 +19,10 @@ from bot.slack.connection.manifest import SCOPES
 from bot.slack.connection.oauth import States, Workspaces, oauth_settings
 from bot.slack.connection.tokens import app_token_explained
 from bot.slack.connection.transport import HttpTransport, SocketTransport, Transport, close_socket
-from bot.slack.listeners.desk import open_desk
-from bot.slack.listeners.people import listen_to_people
+from bot.slack.listeners.desk import register_admin_listeners
+from bot.slack.listeners.people import register_listeners
 from bot.telemetry.health import Health
-from indexer.index import Library
+from indexer.index import Index
 
 __all__ = ["SlackBot", "close_socket"]
 
@@ -35,7 +35,7 @@ class SlackBot:
     def __init__(
         self,
         settings: Settings,
-        library: Library,
+        index: Index,
         pipeline: Pipeline,
         database: Database,
         jobs: Jobs,
@@ -44,8 +44,8 @@ class SlackBot:
         """Raises BotSettingsError where the address for HTTP, or a key, cannot be used."""
         slack = settings.slack
         app, client = _app(slack, database)
-        listen_to_people(app, client, pipeline, database, jobs, settings.extraction)
-        open_desk(app, client, settings, library, database, jobs, health)
+        register_listeners(app, client, pipeline, database, jobs, settings.extraction)
+        register_admin_listeners(app, client, settings, index, database, jobs, health)
         _acknowledge_the_rest(app)
         self.transport = _transport(app, slack)
 

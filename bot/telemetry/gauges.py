@@ -21,7 +21,7 @@ from bot.records.database import Database
 from bot.records.figures import figures
 from bot.serving.lending import InUse, Models
 from bot.telemetry.health import Health
-from indexer.index import Library
+from indexer.index import Index
 from indexer.stores.base import IndexedDocument
 from indexer.sync.journal import Journal
 
@@ -83,7 +83,7 @@ def of_syncs(journal: Journal) -> Collector:
 
 
 def of_index(
-    library: Library,
+    index: Index,
     *,
     seconds: float = _INDEX_SECONDS,
     clock: Callable[[], float] = time.monotonic,
@@ -97,7 +97,7 @@ def of_index(
         nonlocal counted, again_at
         with lock:
             if not counted or clock() >= again_at:
-                counted = _counted(library.store.documents())
+                counted = _counted(index.store.documents())
                 again_at = clock() + seconds
             return counted
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 
 from bot.domain.errors import LorebotError
-from bot.telemetry.patience import Patient
+from bot.telemetry.patience import SingleFlight
 from indexer.errors import IndexerError
 
 Probe = Callable[[], str]
@@ -23,7 +23,7 @@ class Health:
 
         The patience is less than that of the metrics, which tell of health, too.
         """
-        self._probes = {part: Patient(probe) for part, probe in probes.items()}
+        self._probes = {part: SingleFlight(probe) for part, probe in probes.items()}
         self._patience_seconds = patience_seconds
 
     def problems(self) -> dict[str, str]:

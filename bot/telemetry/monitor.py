@@ -19,7 +19,7 @@ from bot.domain.errors import LorebotError
 from bot.telemetry.counters import COUNTED
 from bot.telemetry.gauges import Collector
 from bot.telemetry.health import Health
-from bot.telemetry.patience import Patient
+from bot.telemetry.patience import SingleFlight
 from bot.telemetry.web_server import Receive, Scope, Send
 from indexer.errors import IndexerError
 
@@ -33,7 +33,7 @@ class Metrics:
     """What this process has counted, and what ``collectors`` look up at every scrape."""
 
     def __init__(self, *collectors: Collector, patience_seconds: float = 5.0) -> None:
-        self._collectors = [Patient(collector) for collector in collectors]
+        self._collectors = [SingleFlight(collector) for collector in collectors]
         self._patience_seconds = patience_seconds
         disable_created_metrics()  # type: ignore[no-untyped-call]
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 
-class Patient(Generic[Result]):
+class SingleFlight(Generic[Result]):
     """Asks in a thread of its own, and not again before it was answered. Safe from several threads.
 
     DBOS, for one, tries a database that is away again and again, until it is back.

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.evaluate.evaluate import EvaluateTable
 from adapters.export.converter import Converter
-from adapters.settings import AdaptersSettings, AdaptersTable
-from adapters.train.settings import MergeTable, PreferTable, TrainTable
+from adapters.settings import (
+    AdaptersSettings,
+    AdaptersTable,
+    EvaluateTable,
+    MergeTable,
+    PreferTable,
+    TrainTable,
+)
 from bot.domain.settings import ModelTable
 from bot.records.database import Database
 from indexer.settings import FilesSource, IndexTable

@@ -9,11 +9,10 @@ from typer.testing import CliRunner
 
 from adapters.cli import main as cli
 from adapters.errors import AdaptersSettingsError, ManifestError
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Run, run_stage
-from adapters.settings import AdaptersSettings, AdaptersTable
-from adapters.train.settings import PreferTable, TrainTable
+from adapters.settings import AdaptersSettings, AdaptersTable, PreferTable, TrainTable
 from tests.adapters import lessons
 
 TRAIN = TrainTable(
@@ -22,12 +21,12 @@ TRAIN = TrainTable(
 KTO = PreferTable(batch=4, at_once=2, learning_rate=1e-3, least_examples=4, threads=1)
 
 
-def a_line(folder: Path, base: Path | None, prefer: PreferTable = KTO) -> Line:
+def a_line(folder: Path, base: Path | None, prefer: PreferTable = KTO) -> TrainingPipeline:
     table = AdaptersTable(base=base, train=TRAIN, prefer=prefer)
-    return Line(AdaptersSettings(data_dir=folder, adapters=table), "default", Silent())
+    return TrainingPipeline(AdaptersSettings(data_dir=folder, adapters=table), "default", Silent())
 
 
-def write_dataset(line: Line, thumbs: int = 8) -> None:
+def write_dataset(line: TrainingPipeline, thumbs: int = 8) -> None:
     """As the dataset stage leaves it."""
 
     def work(run: Run) -> None:
@@ -63,7 +62,9 @@ def test_preferences_from_another_training_are_not_merged(tiny_base: Path, tmp_p
     line.train()
     line.prefer()
     table = line.table.model_copy(update={"train": TRAIN.model_copy(update={"seed": 1})})
-    other = Line(line.settings.model_copy(update={"adapters": table}), "default", Silent())
+    other = TrainingPipeline(
+        line.settings.model_copy(update={"adapters": table}), "default", Silent()
+    )
     trained = other.train()
     assert other.adapter().run == trained.run
 

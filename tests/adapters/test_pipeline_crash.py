@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import PromotionRefused
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.manifest import MANIFEST, Manifest, Status, load
 from adapters.settings import AdaptersSettings
@@ -74,7 +74,7 @@ def await_running(stage: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_killed_line_goes_on_and_ends_with_the_same_hashes(short_line: AdaptersSettings) -> None:
     settings = short_line
-    straight = Line(settings, "straight", Silent())
+    straight = TrainingPipeline(settings, "straight", Silent())
     with pytest.raises(PromotionRefused, match="held-out questions"):
         straight.run(by="ana")
 
@@ -93,7 +93,7 @@ def test_killed_line_goes_on_and_ends_with_the_same_hashes(short_line: AdaptersS
         jobs.close()
 
     assert "is not promoted, and nothing has changed" in told
-    killed = Line(settings, "killed", Silent())
+    killed = TrainingPipeline(settings, "killed", Silent())
     for stage in DETERMINISTIC:
         assert outputs(killed.finished(stage)) == outputs(straight.finished(stage)), stage
     assert killed.finished("verify").metrics == straight.finished("verify").metrics

@@ -11,13 +11,12 @@ from typer.testing import CliRunner
 from adapters.cli import main as cli
 from adapters.errors import EvaluationError, ManifestError
 from adapters.evaluate.comparison import read_comparison
-from adapters.evaluate.evaluate import EvaluateTable
 from adapters.evaluate.exercise_corpus import ExerciseTable
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.files import fingerprint
 from adapters.runs.manifest import Run, run_stage
-from adapters.settings import AdaptersSettings, AdaptersTable
+from adapters.settings import AdaptersSettings, AdaptersTable, EvaluateTable
 from bot.domain.settings import ModelTable
 from indexer.settings import FilesSource
 from tests.adapters.evaluate.contest import team_dataset
@@ -25,7 +24,7 @@ from tests.adapters.team import PAGES
 
 
 @pytest.fixture
-def line(tmp_path: Path, cache_dir: Path, tiny_model: Path) -> Line:
+def line(tmp_path: Path, cache_dir: Path, tiny_model: Path) -> TrainingPipeline:
     """Everything up to ``verify``, as the stages leave it, with the Parrot as both models."""
     pages = tmp_path / "pages"
     pages.mkdir()
@@ -38,7 +37,7 @@ def line(tmp_path: Path, cache_dir: Path, tiny_model: Path) -> Line:
         model=ModelTable(path=tiny_model, slots=1, threads=1, answer_tokens=32),
         adapters=AdaptersTable(evaluate=EvaluateTable(least_questions=2, resamples=2000)),
     )
-    made = Line(settings, "default", Silent())
+    made = TrainingPipeline(settings, "default", Silent())
     team_dataset(made.folder("dataset"), ("meals", "hotel"))
 
     def quantized(run: Run) -> None:
@@ -50,7 +49,9 @@ def line(tmp_path: Path, cache_dir: Path, tiny_model: Path) -> Line:
     return made
 
 
-def test_the_quantized_file_is_compared_with_what_serves(line: Line, tiny_model: Path) -> None:
+def test_the_quantized_file_is_compared_with_what_serves(
+    line: TrainingPipeline, tiny_model: Path
+) -> None:
     manifest = line.evaluate()
     weights = fingerprint(tiny_model)
     assert manifest.inputs["candidate"] == manifest.inputs["serving"] == weights
@@ -59,13 +60,15 @@ def test_the_quantized_file_is_compared_with_what_serves(line: Line, tiny_model:
     assert line.evaluate().run == manifest.run
 
 
-def test_only_a_verified_file_is_compared(line: Line) -> None:
+def test_only_a_verified_file_is_compared(line: TrainingPipeline) -> None:
     shutil.rmtree(line.folder("verify"))
     with pytest.raises(ManifestError, match="run the stage first"):
         line.evaluate()
 
 
-def test_what_came_out_is_said_on_the_terminal(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_came_out_is_said_on_the_terminal(
+    line: TrainingPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cli, "_line", lambda name: line)
     said = CliRunner().invoke(cli.app, ["evaluate"])
     assert said.exit_code == 0, said.output
@@ -73,8 +76,8 @@ def test_what_came_out_is_said_on_the_terminal(line: Line, monkeypatch: pytest.M
     assert "report.html" in said.output
 
 
-def test_the_exercise_needs_a_language_model(line: Line, tmp_path: Path) -> None:
+def test_the_exercise_needs_a_language_model(line: TrainingPipeline, tmp_path: Path) -> None:
     settings = line.settings.model_copy(update={"model": ModelTable()})
-    without = Line(settings, "default", Silent())
+    without = TrainingPipeline(settings, "default", Silent())
     with pytest.raises(EvaluationError, match="needs a language model"):
         without.exercise(tmp_path, ExerciseTable(), None)

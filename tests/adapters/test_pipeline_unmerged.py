@@ -11,12 +11,10 @@ from pydantic import ValidationError
 
 from adapters.errors import AdaptersSettingsError, PromotionRefused
 from adapters.evaluate.comparison import write_comparison
-from adapters.pipeline import Line
-from adapters.promote.gate import PromoteTable
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Run, run_stage
-from adapters.settings import AdaptersSettings, AdaptersTable
-from adapters.train.settings import TrainTable
+from adapters.settings import AdaptersSettings, AdaptersTable, PromoteTable, TrainTable
 from bot.bootstrap.wiring import open_models
 from bot.models.registry import Registry
 from bot.records.database import Database
@@ -41,7 +39,7 @@ def registry(settings: AdaptersSettings) -> Iterator[Registry]:
         yield Registry(database, settings.models_dir)
 
 
-def let_win(line: Line) -> None:
+def let_win(line: TrainingPipeline) -> None:
     """As if it had been better: a model that learned from eight answers is not."""
     real = line.finished("evaluate")
 
@@ -56,7 +54,7 @@ def let_win(line: Line) -> None:
 def test_adapter_is_promoted_beside_its_base_and_answers_in_its_channel(
     settings: AdaptersSettings, registry: Registry
 ) -> None:
-    line = Line(settings, "support", Silent())
+    line = TrainingPipeline(settings, "support", Silent())
     with pytest.raises(PromotionRefused, match="held-out questions"):
         line.run(by="ana")
     assert registry.versions() == []
@@ -77,7 +75,7 @@ def test_adapter_is_promoted_beside_its_base_and_answers_in_its_channel(
     with closing(Database(settings.records_url)) as database:
         assert adapters_in(settings, database) == {HELP: version.stamp, ELSEWHERE: ""}
 
-    other = Line(settings, "sales", Silent())
+    other = TrainingPipeline(settings, "sales", Silent())
     assert other.folder("quantize") == line.folder("quantize")
     assert other.folder("lora") != line.folder("lora")
     assert other.quantize().run == line.finished("quantize").run
@@ -94,7 +92,7 @@ def adapters_in(settings: AdaptersSettings, database: Database) -> dict[str, str
 
 
 def test_merged_line_has_no_adapter_of_its_own(tmp_path: Path) -> None:
-    line = Line(AdaptersSettings(data_dir=tmp_path), "default", Silent())
+    line = TrainingPipeline(AdaptersSettings(data_dir=tmp_path), "default", Silent())
     assert "lora" not in line.stages
     with pytest.raises(AdaptersSettingsError, match='set served = "adapter"'):
         line.lora()

@@ -9,11 +9,11 @@ from bot.domain.values import Ending, Question, Stage
 from bot.serving.lending import FixedModels
 from bot.serving.model import Cancellation
 from indexer.documents import Audience, Document, Passage
-from indexer.index import Library
-from tests.answering.test_pipeline import library
+from indexer.index import Index
+from tests.answering.test_pipeline import index
 from tests.services.scripted_model import ScriptedModel
 
-__all__ = ["library"]
+__all__ = ["index"]
 
 PUBLIC = Audience.of("public")
 OFFSITE = Document(
@@ -28,40 +28,40 @@ BUDGET = Question("q", "What is the catering budget of the Larkspur offsite?", P
 HOTEL = Question("q", "What is the hotel limit in London?", PUBLIC)
 
 
-def test_an_attached_file_is_quoted_and_cited(library: Library) -> None:
-    answer = Pipeline(library, FixedModels(None)).answer(BUDGET, attachments=[OFFSITE])
+def test_an_attached_file_is_quoted_and_cited(index: Index) -> None:
+    answer = Pipeline(index, FixedModels(None)).answer(BUDGET, attachments=[OFFSITE])
     assert "4,250 EUR" in answer.text
     assert answer.citations[0].passage.title == "offsite.md"
     assert answer.citations[0].passage.url == OFFSITE.url
 
 
-def test_it_is_gone_with_its_question(library: Library) -> None:
-    pipeline = Pipeline(library, FixedModels(None))
+def test_it_is_gone_with_its_question(index: Index) -> None:
+    pipeline = Pipeline(index, FixedModels(None))
     pipeline.answer(BUDGET, attachments=[OFFSITE])
     assert pipeline.answer(BUDGET).ending is Ending.NOT_FOUND
 
 
-def test_a_model_reads_it_as_a_passage(library: Library) -> None:
+def test_a_model_reads_it_as_a_passage(index: Index) -> None:
     model = ScriptedModel("The catering budget of the Larkspur offsite is 4,250 EUR [1].")
-    answer = Pipeline(library, FixedModels(model)).answer(BUDGET, attachments=[OFFSITE])
+    answer = Pipeline(index, FixedModels(model)).answer(BUDGET, attachments=[OFFSITE])
     assert answer.ending is Ending.GENERATED
     assert [one.passage.title for one in answer.citations] == ["offsite.md"]
 
 
-def test_what_the_documents_answer_is_answered_from_them(library: Library) -> None:
-    answer = Pipeline(library, FixedModels(None)).answer(HOTEL, attachments=[OFFSITE])
+def test_what_the_documents_answer_is_answered_from_them(index: Index) -> None:
+    answer = Pipeline(index, FixedModels(None)).answer(HOTEL, attachments=[OFFSITE])
     assert "180 GBP" in answer.text
     assert "4,250" not in answer.text
 
 
-def test_each_stage_is_told_with_what_is_read(library: Library) -> None:
+def test_each_stage_is_told_with_what_is_read(index: Index) -> None:
     told: list[tuple[Stage, int]] = []
 
     def progress(stage: Stage, passages: Sequence[Passage]) -> None:
         told.append((stage, len(passages)))
 
     answer = Pipeline(
-        library, FixedModels(ScriptedModel("The hotel limit in London is 180 GBP a night [1]."))
+        index, FixedModels(ScriptedModel("The hotel limit in London is 180 GBP a night [1]."))
     ).answer(HOTEL, progress=progress)
     assert [stage for stage, _ in told] == [Stage.SEARCH, Stage.READ, Stage.WRITE]
     assert told[1][1] == len(answer.passages)
@@ -69,7 +69,7 @@ def test_each_stage_is_told_with_what_is_read(library: Library) -> None:
 
 @pytest.mark.parametrize("stage", [Stage.SEARCH, Stage.READ])
 def test_a_question_can_be_stopped_between_stages_without_a_model(
-    library: Library, stage: Stage
+    index: Index, stage: Stage
 ) -> None:
     cancellation = Cancellation()
 
@@ -79,13 +79,13 @@ def test_a_question_can_be_stopped_between_stages_without_a_model(
 
     if stage is Stage.SEARCH:
         cancellation.cancel()
-    answer = Pipeline(library, FixedModels(None)).answer(
+    answer = Pipeline(index, FixedModels(None)).answer(
         HOTEL, cancellation=cancellation, progress=progress
     )
     assert (answer.ending, answer.citations) == (Ending.STOPPED, ())
 
 
-def test_an_answer_is_given_in_the_language_that_was_chosen(library: Library) -> None:
+def test_an_answer_is_given_in_the_language_that_was_chosen(index: Index) -> None:
     unknown = Question("q", "What is the melting point of tungsten?", PUBLIC, language="de")
-    answer = Pipeline(library, FixedModels(None)).answer(unknown)
+    answer = Pipeline(index, FixedModels(None)).answer(unknown)
     assert "nicht gefunden" in answer.text

@@ -18,7 +18,7 @@ from bot.answering.pipeline import Pipeline
 from bot.domain.values import Answer, Ending, Message, Question
 from bot.serving.lending import FixedModels
 from indexer.documents import Audience
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 
@@ -64,7 +64,7 @@ def records() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Library]:
+def index(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("rgb")
     for number, record in enumerate(records()):
         for kind in ("right", "wrong", "noise"):
@@ -75,9 +75,9 @@ def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
         cache_dir=cache_dir,
         sources=(FilesSource(name="rgb", path=folder, audience=("public",)),),
     )
-    with open_library(settings) as library:
-        library.sync()
-        yield library
+    with open_index(settings) as index:
+        index.sync()
+        yield index
 
 
 def passages_in(messages: Sequence[Message]) -> dict[int, str]:
@@ -116,15 +116,15 @@ class LabelledModel(ScriptedModel):
         return 1.0
 
 
-def answered(library: Library, model: LabelledModel) -> Answer:
+def answered(index: Index, model: LabelledModel) -> Answer:
     question = Question("q", model.record.query, Audience.of("public"))
-    return Pipeline(library, FixedModels(model)).answer(question)
+    return Pipeline(index, FixedModels(model)).answer(question)
 
 
-def test_noise_is_dropped_and_inventions_are_cut(library: Library) -> None:
+def test_noise_is_dropped_and_inventions_are_cut(index: Index) -> None:
     generated = 0
     for record in records():
-        answer = answered(library, LabelledModel(record))
+        answer = answered(index, LabelledModel(record))
         for citation in answer.citations:
             text = citation.passage.chunk.text
             assert record.holds(text) or record.deceives(text)
@@ -133,11 +133,11 @@ def test_noise_is_dropped_and_inventions_are_cut(library: Library) -> None:
     assert generated >= RECORDS / 2
 
 
-def test_counterfactual_passages_are_named_beside_the_right_ones(library: Library) -> None:
+def test_counterfactual_passages_are_named_beside_the_right_ones(index: Index) -> None:
     named = 0
     for record in records():
         model = LabelledModel(record)
-        answer = answered(library, model)
+        answer = answered(index, model)
         texts = list(model.passages.values())
         both = any(map(record.holds, texts)) and any(map(record.deceives, texts))
         if answer.ending is Ending.GENERATED and both:
@@ -148,9 +148,9 @@ def test_counterfactual_passages_are_named_beside_the_right_ones(library: Librar
     assert named >= RECORDS / 3
 
 
-def test_a_question_whose_right_passages_are_missing_is_refused(library: Library) -> None:
+def test_a_question_whose_right_passages_are_missing_is_refused(index: Index) -> None:
     for record in records():
         nothing = Record(record.query, "\0", "\0", [], [], record.noise)
-        answer = answered(library, LabelledModel(nothing))
+        answer = answered(index, LabelledModel(nothing))
         assert answer.ending is Ending.NOT_FOUND
         assert not answer.citations

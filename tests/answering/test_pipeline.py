@@ -12,7 +12,7 @@ from bot.domain.values import Answer, Ending, Message, Question
 from bot.serving.lending import FixedModels
 from bot.serving.model import Cancellation
 from indexer.documents import Audience
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel, certain
 
@@ -28,7 +28,7 @@ ANSWER = "The hotel limit in London is 180 GBP a night [1]."
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Library]:
+def index(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("pages")
     for name, text in PAGES.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -37,16 +37,16 @@ def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
         cache_dir=cache_dir,
         sources=(FilesSource(name="docs", path=folder, audience=("public",)),),
     )
-    with open_library(settings) as library:
-        library.sync()
-        yield library
+    with open_index(settings) as index:
+        index.sync()
+        yield index
 
 
 Ask = Callable[..., Answer]
 
 
 @pytest.fixture
-def ask(library: Library) -> Ask:
+def ask(index: Index) -> Ask:
     def asked(
         model: ScriptedModel | None,
         text: str = "What is the hotel limit in London?",
@@ -55,7 +55,7 @@ def ask(library: Library) -> Ask:
         show: Callable[[str], None] = lambda text: None,
     ) -> Answer:
         question = Question("q", text, Audience.of("public"), history=history)
-        pipeline = Pipeline(library, FixedModels(model))
+        pipeline = Pipeline(index, FixedModels(model))
         return pipeline.answer(question, show, cancellation)
 
     return asked
@@ -180,10 +180,10 @@ def test_who_stops_an_answer_gets_no_other_one(ask: Ask) -> None:
     assert not answer.citations
 
 
-def test_thresholds_decide(library: Library) -> None:
+def test_thresholds_decide(index: Index) -> None:
     judge = says_no_to("help to answer")
     pipeline = Pipeline(
-        library,
+        index,
         FixedModels(ScriptedModel(ANSWER, judge=judge)),
         thresholds=Thresholds(relevant=0.01),
     )

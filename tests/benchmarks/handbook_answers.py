@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from bot.bootstrap.demo import demo_settings
-from bot.bootstrap.wiring import open_pipeline, open_synced_library
+from bot.bootstrap.wiring import open_pipeline, open_synced_index
 from bot.domain.settings import Settings
 from bot.domain.values import Answer, Question
 from indexer.documents import Audience
@@ -27,8 +27,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = demo_settings(Settings(data_dir=Path(folder)))
         with (
-            open_synced_library(settings) as (library, _),
-            open_pipeline(settings, library) as pipeline,
+            open_synced_index(settings) as (index, _),
+            open_pipeline(settings, index) as pipeline,
         ):
             for number, case in enumerate(asked):
                 question = Question(str(number), case["question"], LEADER)

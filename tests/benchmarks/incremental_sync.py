@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from indexer.documents import PUBLIC
-from indexer.index import open_library, open_source
+from indexer.index import open_index, open_source
 from indexer.settings import FilesSource, IndexSettings
 from indexer.sync.sync import Report
 from tests.benchmarks.generated import write_pages
@@ -52,9 +52,9 @@ def _sync(folder: Path, settings: IndexSettings) -> tuple[float, Report]:
     """Seconds from opening the index to closing it, and what was done."""
     start = time.perf_counter()
     source = open_source(FilesSource(name="pages", path=folder, audience=(PUBLIC,)), settings)
-    with open_library(settings) as library:
-        reports = [library.apply(plan) for plan in library.plan([source])]
-        library.finish(reports)
+    with open_index(settings) as index:
+        reports = [index.apply(plan) for plan in index.plan([source])]
+        index.finish(reports)
     return time.perf_counter() - start, reports[0]
 
 

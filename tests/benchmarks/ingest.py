@@ -23,7 +23,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 
 from indexer.documents import PUBLIC
 from indexer.embedding.embedding import LlamaCppEmbedding
-from indexer.index import Library, open_library, open_source
+from indexer.index import Index, open_index, open_source
 from indexer.settings import FilesSource, IndexSettings
 from tests.benchmarks.generated import write_pages
 from tests.benchmarks.timing import in_turns
@@ -72,15 +72,15 @@ class Pipeline:
 class Sync:
     """Ours, with a library that stays open so that both use its embedder."""
 
-    def __init__(self, library: Library, pages: Path, settings: IndexSettings) -> None:
-        self._library = library
+    def __init__(self, index: Index, pages: Path, settings: IndexSettings) -> None:
+        self._index = index
         table = FilesSource(name="pages", path=pages, audience=(PUBLIC,))
         self._source = open_source(table, settings)
         self.embedded: list[int] = []
 
     def run(self, _: int) -> None:
-        reports = [self._library.apply(plan) for plan in self._library.plan([self._source])]
-        self._library.finish(reports)
+        reports = [self._index.apply(plan) for plan in self._index.plan([self._source])]
+        self._index.finish(reports)
         self.embedded.append(reports[0].chunks)
 
 
@@ -104,9 +104,9 @@ def _round(count: int) -> dict[str, float]:
         pages = Path(scratch) / "pages"
         paths = write_pages(pages, count)
         settings = IndexSettings(data_dir=Path(scratch) / "data", sources=())
-        with open_library(settings) as library:
-            sync = Sync(library, pages, settings)
-            pipeline = Pipeline(library.embedding, pages, Path(scratch) / "pipeline")
+        with open_index(settings) as index:
+            sync = Sync(index, pages, settings)
+            pipeline = Pipeline(index.embedding, pages, Path(scratch) / "pipeline")
             (ours,), (theirs,) = in_turns(1, sync.run, pipeline.run)
             with paths[0].open("a") as page:
                 page.write("\nOne more sentence.\n")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from bot.answering.conversation import Conversation
 from bot.bootstrap.demo import demo_settings
-from bot.bootstrap.wiring import open_synced_library
+from bot.bootstrap.wiring import open_synced_index
 from bot.domain.settings import Settings
 from bot.domain.values import Question
 from bot.serving.llama_cpp.engine import LlamaEngine
@@ -52,12 +52,12 @@ def main() -> None:
         settings = demo_settings(Settings(data_dir=Path(folder)))
         path = arguments.model or half_billion(settings.cache_dir / "benchmarks")
         with (
-            open_synced_library(settings) as (library, _),
+            open_synced_index(settings) as (index, _),
             closing(LlamaEngine.load(path)) as engine,
         ):
             for number, case in enumerate(asked[: arguments.questions]):
                 question = Question(str(number), case["question"], READER)
-                passages = library.retriever(READER).passages(question.text)
+                passages = index.retriever(READER).passages(question.text)
                 start = time.perf_counter()
                 together = _log_odds(engine, question, passages)
                 middle = time.perf_counter()

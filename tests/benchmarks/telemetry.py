@@ -31,7 +31,7 @@ from bot.telemetry.monitor import Metrics
 from bot.telemetry.spans import answering
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.benchmarks.timing import milliseconds
 from tests.services.otlp_receiver import otlp_receiver
@@ -55,19 +55,19 @@ def main() -> None:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         source = FilesSource(name="handbook", path=SAMPLE, audience=("public",))
         settings = IndexSettings(data_dir=folder, sources=(source,))
-        library = stack.enter_context(open_library(settings))
-        library.sync()
+        index = stack.enter_context(open_index(settings))
+        index.sync()
         database = stack.enter_context(closing(Database(f"sqlite:///{folder / 'records.sqlite'}")))
         models = FixedModels(None)
         metrics = Metrics(
             gauges.of_records(database),
-            gauges.of_syncs(library.journal),
-            gauges.of_index(library),
+            gauges.of_syncs(index.journal),
+            gauges.of_index(index),
             gauges.of_models(models),
         )
         receiver = stack.enter_context(otlp_receiver())
 
-        contest = Contest(Pipeline(library, models), metrics, arguments.scrape)
+        contest = Contest(Pipeline(index, models), metrics, arguments.scrape)
         receiver = stack.enter_context(otlp_receiver())
         contest.run(len(QUESTIONS), "")
         off, on, exporting = list[float](), list[float](), 0.0

@@ -15,7 +15,7 @@ import pytest
 from adapters.export.merge import merge
 from adapters.models.base_model import device, libraries
 from adapters.runs.manifest import Manifest
-from adapters.train.settings import MergeTable, TrainTable
+from adapters.settings import MergeTable, TrainTable
 from adapters.train.sft import train
 from tests.adapters import lessons
 from tests.services.tiny_base import tiny_base

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings
 
 KILLS = int(os.environ.get("LOREBOT_TEST_KILLS", "6"))
@@ -28,14 +28,14 @@ PAGES = 24
 _SYNC = """
 import sys
 from pathlib import Path
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings
 
 data, cache, folder = map(Path, sys.argv[1:])
 source = FilesSource(name="pages", path=folder, audience=("public",))
-with open_library(IndexSettings(data_dir=data, cache_dir=cache, sources=(source,))) as library:
+with open_index(IndexSettings(data_dir=data, cache_dir=cache, sources=(source,))) as index:
     print("begun", flush=True)
-    library.sync()
+    index.sync()
     print("done", flush=True)
 """
 
@@ -86,13 +86,13 @@ def test_a_killed_sync_is_completed_by_the_next(
     folders: tuple[Path, Path], cache_dir: Path, tmp_path: Path
 ) -> None:
     before, after = folders
-    with open_library(settings(tmp_path / "clean", cache_dir, after)) as clean:
+    with open_index(settings(tmp_path / "clean", cache_dir, after)) as clean:
         clean.sync()
     expected, vectors = contents(tmp_path / "clean")
     base = tmp_path / "base"
-    with open_library(settings(base, cache_dir, before)) as library:
+    with open_index(settings(base, cache_dir, before)) as index:
         started = time.monotonic()
-        library.sync()
+        index.sync()
         seconds = time.monotonic() - started
     moments = random.Random(1)
     interrupted = 0
@@ -106,11 +106,11 @@ def test_a_killed_sync_is_completed_by_the_next(
             time.sleep(moments.uniform(0, seconds))
             process.send_signal(signal.SIGKILL)
             interrupted += process.stdout.read() == ""
-        with open_library(settings(data, cache_dir, after)) as library:
-            for document in library.store.documents().values():
+        with open_index(settings(data, cache_dir, after)) as index:
+            for document in index.store.documents().values():
                 assert document.chunks  # no document is ever left without its chunks
-            library.sync()
-            assert all(report.chunks == 0 for report in library.sync())
+            index.sync()
+            assert all(report.chunks == 0 for report in index.sync())
         rows, found = contents(data)
         assert rows == expected
         assert np.allclose(found, vectors, atol=1e-3)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from indexer.documents import Audience
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings, StoreTable
 from tests.services.weaviate_standin import WeaviateStandIn
 
@@ -35,7 +35,7 @@ def settings(page: Path, tmp_path: Path, cache_dir: Path) -> Iterator[IndexSetti
 def test_folders_are_synced_to_the_server_and_found_by_another_process(
     page: Path, settings: IndexSettings
 ) -> None:
-    with open_library(settings) as syncing, open_library(settings) as answering:
+    with open_index(settings) as syncing, open_index(settings) as answering:
         (report,) = syncing.sync()
         assert (report.added, report.chunks) == (1, 1)
         page.write_text("# Lunch\nStew is served at one.")
@@ -49,11 +49,11 @@ def test_folders_are_synced_to_the_server_and_found_by_another_process(
 def test_a_rebuild_embeds_everything_anew_and_who_answers_goes_on_with_it(
     settings: IndexSettings,
 ) -> None:
-    with open_library(settings) as rebuilding, open_library(settings) as answering:
+    with open_index(settings) as rebuilding, open_index(settings) as answering:
         rebuilding.sync()
         rebuilding.begin_rebuild()
         (report,) = rebuilding.sync()
         assert (report.added, report.unchanged, report.chunks) == (1, 0, 1)
-        for library in (rebuilding, answering):
-            (found,) = library.retriever(PUBLIC).passages("When is lunch served?")
+        for index in (rebuilding, answering):
+            (found,) = index.retriever(PUBLIC).passages("When is lunch served?")
             assert found.chunk.text.endswith("Soup is served at noon.")

@@ -10,7 +10,7 @@ from bot.domain.errors import ReindexRefused
 from bot.domain.settings import Settings
 from bot.jobs.reindex import Reindexer, Scope
 from bot.workspace import Workspace
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import SlackSource
 from indexer.sync.sync import no_progress
 
@@ -35,44 +35,44 @@ def settings(workspace: Workspace, cache_dir: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def library(settings: Settings) -> Iterator[Library]:
-    with open_library(settings) as library:
-        yield library
+def index(settings: Settings) -> Iterator[Index]:
+    with open_index(settings) as index:
+        yield index
 
 
-def channels(library: Library) -> list[str]:
+def channels(index: Index) -> list[str]:
     """The channel of every indexed document."""
-    return sorted(one.partition(":")[2].partition("/")[0] for one in library.store.documents())
+    return sorted(one.partition(":")[2].partition("/")[0] for one in index.store.documents())
 
 
 def test_one_channel_is_read_again_and_no_other(
-    workspace: Workspace, settings: Settings, library: Library
+    workspace: Workspace, settings: Settings, index: Index
 ) -> None:
-    reindexer = Reindexer(library, settings)
+    reindexer = Reindexer(index, settings)
     thread = workspace.post(ALICE, HELP, "How do I get a parking permit for the garage downtown?")
     workspace.post(ALICE, HELP, "Ask the front desk for a form and sign it.", thread_ts=thread)
     reindexer.apply(Scope("all"), reindexer.plan(Scope("all")), no_progress)
-    assert channels(library) == [HELP]
+    assert channels(index) == [HELP]
 
     root = workspace.post(ALICE, ENGINEERING, "The build server moves to the new rack tomorrow.")
     workspace.post(ALICE, ENGINEERING, "It will be away for an hour or two.", thread_ts=root)
     scope = Scope("channel", HELP)
     (plan,) = reindexer.plan(scope)
     assert (len(plan.added), plan.deleted) == (0, ())
-    before = library.journal.read()
+    before = index.journal.read()
     reindexer.apply(scope, [plan], no_progress)
-    assert channels(library) == [HELP]
-    assert library.journal.read() == before  # the source as a whole is no fresher
+    assert channels(index) == [HELP]
+    assert index.journal.read() == before  # the source as a whole is no fresher
 
     scope = Scope("channel", ENGINEERING)
     reindexer.apply(scope, reindexer.plan(scope), no_progress)
-    assert set(channels(library)) == {ENGINEERING, HELP}
+    assert set(channels(index)) == {ENGINEERING, HELP}
 
 
 def test_what_is_gone_from_a_channel_goes_and_nothing_else_does(
-    workspace: Workspace, settings: Settings, library: Library
+    workspace: Workspace, settings: Settings, index: Index
 ) -> None:
-    reindexer = Reindexer(library, settings)
+    reindexer = Reindexer(index, settings)
     said = [
         workspace.post(ALICE, channel, f"The printer on floor {floor} needs a new drum, please.")
         for channel, floor in ((HELP, 1), (ENGINEERING, 2))
@@ -84,11 +84,11 @@ def test_what_is_gone_from_a_channel_goes_and_nothing_else_does(
     assert all(one.startswith(f"talk:{HELP}/") for one in plan.deleted)
     assert plan.deleted
     reindexer.apply(Scope("channel", HELP), [plan], no_progress)
-    assert channels(library) == [ENGINEERING]
+    assert channels(index) == [ENGINEERING]
 
 
-def test_what_no_source_reads_is_refused(settings: Settings, library: Library) -> None:
-    reindexer = Reindexer(library, settings)
+def test_what_no_source_reads_is_refused(settings: Settings, index: Index) -> None:
+    reindexer = Reindexer(index, settings)
     with pytest.raises(ReindexRefused, match="There are: talk"):
         reindexer.check(Scope("source", "wiki"))
     with pytest.raises(ReindexRefused, match="history of that channel"):

@@ -20,7 +20,7 @@ from bot.domain.settings import Settings
 from bot.operations.doctor.examination import CHECKS, examine
 from bot.operations.doctor.machine import disk
 from bot.records.database import Database
-from indexer.index import open_library, open_sources
+from indexer.index import open_index, open_sources
 from tests.deployment.examined import (
     Tables,
     one_wrong,
@@ -51,8 +51,8 @@ def test_nothing_is_wrong_with_a_sound_installation(sound: Tables) -> None:
 
 def test_a_sound_installation_stays_so_once_it_is_used(sound: Tables) -> None:
     given = settings(sound)
-    with open_library(given) as library:
-        library.sync()
+    with open_index(given) as index:
+        index.sync()
     Database(given.records_url).close()
     assert wrongs(given) == []
 
@@ -207,23 +207,23 @@ def test_a_damaged_index_is_named(sound: Tables) -> None:
 
 def test_an_empty_index_is_named(sound: Tables) -> None:
     given = settings(sound)
-    open_library(given).close()
+    open_index(given).close()
     assert "holds no document" in one_wrong(given, "index").said
 
 
 def test_a_source_that_failed_last_is_named(sound: Tables, tmp_path: Path) -> None:
     given = settings(sound)
-    with open_library(given) as library:
-        library.sync()
+    with open_index(given) as index:
+        index.sync()
         (tmp_path / "documents" / "lunch.md").unlink()
-        library.finish([library.apply(plan) for plan in library.plan(sources_of(given))])
+        index.finish([index.apply(plan) for plan in index.plan(sources_of(given))])
     assert "docs could not be read" in one_wrong(given, "index").said
 
 
 def test_a_worker_that_reads_no_more_is_named(sound: Tables) -> None:
     given = settings(sound, index={"worker": True})
-    with open_library(given) as library:
-        library.sync()
+    with open_index(given) as index:
+        index.sync()
     journal = given.index_path.with_name("syncs.json")
     long_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     entries = json.loads(journal.read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.files import fingerprint
 from adapters.runs.manifest import Manifest
@@ -31,7 +31,7 @@ def they_say_something(settings: AdaptersSettings) -> None:
 
 def learned(settings: AdaptersSettings) -> tuple[Manifest, Manifest]:
     """The dataset and the adapter that are made of the records as they are now."""
-    line = Line(settings, "default", Silent())
+    line = TrainingPipeline(settings, "default", Silent())
     dataset, train = (line.perform(stage, by="ana") for stage in ("dataset", "train"))
     assert dataset is not None
     assert train is not None

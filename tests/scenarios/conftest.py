@@ -19,7 +19,7 @@ from bot.domain.thresholds import Thresholds
 from bot.slack.connection.manifest import manifest
 from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 
 Message = dict[str, Any]
 StartBot = Callable[[], AbstractContextManager[None]]
@@ -30,12 +30,12 @@ HELP, LEADERS = "C0HELP", "C0LEADS"
 
 
 @pytest.fixture(scope="session")
-def handbook(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def handbook(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     """The sample handbook, indexed once for all scenarios, which only read it."""
     settings = Settings(cache_dir=cache_dir, data_dir=tmp_path_factory.mktemp("handbook"))
-    with open_library(demo_settings(settings)) as library:
-        library.sync()
-        yield library
+    with open_index(demo_settings(settings)) as index:
+        index.sync()
+        yield index
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def slack_over_http(workspace: Workspace) -> SlackTable:
 
 
 @pytest.fixture
-def start_bot(settings: Settings, workspace: Workspace, handbook: Library) -> StartBot:
+def start_bot(settings: Settings, workspace: Workspace, handbook: Index) -> StartBot:
     @contextmanager
     def start() -> Iterator[None]:
         with connected(settings, handbook, workspace):
@@ -99,7 +99,7 @@ def bot(start_bot: StartBot) -> Iterator[None]:
 
 @pytest.fixture
 def writing_bot(
-    settings: Settings, workspace: Workspace, handbook: Library, tiny_model: Path
+    settings: Settings, workspace: Workspace, handbook: Index, tiny_model: Path
 ) -> Iterator[None]:
     """The bot with a language model of its own, served by llama.cpp.
 
@@ -113,9 +113,9 @@ def writing_bot(
 
 
 @contextmanager
-def connected(settings: Settings, library: Library, workspace: Workspace) -> Iterator[None]:
+def connected(settings: Settings, index: Index, workspace: Workspace) -> Iterator[None]:
     """The bot, hearing what happens in the workspace."""
-    with open_slack_bot(settings, library) as bot:
+    with open_slack_bot(settings, index) as bot:
         if isinstance(bot.transport, HttpTransport):
             workspace.deliver_to(request_url(bot.transport))
         workspace.wait_for(lambda: workspace.bot_connected)

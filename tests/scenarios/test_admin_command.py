@@ -9,7 +9,7 @@ from bot.domain.settings import Settings
 from bot.records.audit import Act, Audit
 from bot.records.database import Database
 from bot.workspace import Workspace
-from indexer.index import Library
+from indexer.index import Index
 from tests.scenarios.conftest import (
     ALICE,
     BOB,
@@ -24,7 +24,7 @@ from tests.scenarios.conftest import (
 
 
 @pytest.fixture
-def trusting_bot(settings: Settings, workspace: Workspace, handbook: Library) -> Iterator[None]:
+def trusting_bot(settings: Settings, workspace: Workspace, handbook: Index) -> Iterator[None]:
     slack = settings.slack.model_copy(update={"admins": (BOB, GUEST)})
     with connected(settings.model_copy(update={"slack": slack}), handbook, workspace):
         yield

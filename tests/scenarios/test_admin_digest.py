@@ -9,7 +9,7 @@ from bot.domain.settings import Settings
 from bot.records.database import Database
 from bot.records.statistics import Statistics
 from bot.workspace import Workspace
-from indexer.index import Library
+from indexer.index import Index
 from tests.scenarios.conftest import (
     ALICE,
     BOB,
@@ -29,7 +29,7 @@ GENERAL = "C0GENERAL"
 
 
 @pytest.fixture
-def digesting_bot(settings: Settings, workspace: Workspace, handbook: Library) -> Iterator[None]:
+def digesting_bot(settings: Settings, workspace: Workspace, handbook: Index) -> Iterator[None]:
     slack = settings.slack.model_copy(update={"digest_channel": GENERAL})
     with connected(settings.model_copy(update={"slack": slack}), handbook, workspace):
         yield
@@ -75,7 +75,7 @@ def test_a_person_is_forgotten_after_a_confirmation(
 
 @pytest.mark.usefixtures("bot")
 def test_answers_that_rest_on_a_document_are_deleted(
-    workspace: Workspace, settings: Settings, handbook: Library
+    workspace: Workspace, settings: Settings, handbook: Index
 ) -> None:
     ask(workspace, "How much may I spend on meals per day when I travel?")
     (document,) = [one for one in handbook.store.documents() if one.endswith("expenses.md")]

@@ -14,7 +14,7 @@ from bot.jobs.states import State
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.workspace import Workspace
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, SlackSource
 from tests.scenarios.conftest import ALICE, HELP, LEADERS, Message, ask, connected, lorebot, shown
 from tests.scenarios.test_crash import environment, running
@@ -42,11 +42,11 @@ def own_settings(settings: Settings, pages: Path) -> Settings:
 
 
 @pytest.fixture
-def library(own_settings: Settings, workspace: Workspace) -> Iterator[Library]:
-    with open_library(own_settings) as library:
-        library.sync()
-        with connected(own_settings, library, workspace):
-            yield library
+def index(own_settings: Settings, workspace: Workspace) -> Iterator[Index]:
+    with open_index(own_settings) as index:
+        index.sync()
+        with connected(own_settings, index, workspace):
+            yield index
 
 
 def add(pages: Path, *names: str) -> None:
@@ -54,8 +54,8 @@ def add(pages: Path, *names: str) -> None:
         (pages / f"{name}.md").write_text(f"# About {name}\n\nWhat there is to say on {name}.\n")
 
 
-def titles(library: Library) -> set[str]:
-    return {Path(one.partition(":")[2]).stem for one in library.store.documents()}
+def titles(index: Index) -> set[str]:
+    return {Path(one.partition(":")[2]).stem for one in index.store.documents()}
 
 
 def reported(workspace: Workspace, *words: str) -> Message:
@@ -97,34 +97,34 @@ def held(workspace: Workspace) -> None:
 
 
 def test_a_new_page_is_read_and_the_message_says_so_in_place(
-    workspace: Workspace, library: Library, pages: Path
+    workspace: Workspace, index: Index, pages: Path
 ) -> None:
     add(pages, "vacation")
     assert "direct messages" in lorebot(workspace, "reindex all")["text"]
     done = reported(workspace, "Read again", "1 new", "2 unchanged")
-    assert titles(library) == {"travel", "food", "vacation"}
+    assert titles(index) == {"travel", "food", "vacation"}
     assert [one["ts"] for one in workspace.messages(DM)] == [done["ts"]]
     assert "Stop" not in shown(done)
 
 
 def test_a_dry_run_tells_and_writes_nothing(
-    workspace: Workspace, library: Library, pages: Path
+    workspace: Workspace, index: Index, pages: Path
 ) -> None:
     add(pages, "vacation")
     (pages / "food.md").unlink()
     lorebot(workspace, "reindex source handbook --dry-run")
     reported(workspace, "nothing was written", "1 new", "1 gone")
-    assert titles(library) == {"travel", "food"}
+    assert titles(index) == {"travel", "food"}
 
 
 def test_one_page_is_read_by_its_address_and_nothing_else(
-    workspace: Workspace, library: Library, pages: Path
+    workspace: Workspace, index: Index, pages: Path
 ) -> None:
     add(pages, "vacation", "parking")
     (pages / "food.md").unlink()
     lorebot(workspace, f"reindex url <{LINK}vacation.md>")
     reported(workspace, "Read again", "1 new", "0 gone")
-    assert titles(library) == {"travel", "food", "vacation"}
+    assert titles(index) == {"travel", "food", "vacation"}
 
 
 def test_one_channel_is_read_and_answers_there_and_nowhere_else(
@@ -134,18 +134,18 @@ def test_one_channel_is_read_and_answers_there_and_nowhere_else(
         name="slack", token=SecretStr(workspace.bot_token), api_url=workspace.api_url
     )
     own = settings.model_copy(update={"sources": (source,)})
-    with open_library(own) as library, connected(own, library, workspace):
+    with open_index(own) as index, connected(own, index, workspace):
         for channel in (LEADERS, "C0ENG"):
             workspace.post(ALICE, channel, "The coffee machine is repaired by Marten on Tuesdays.")
         lorebot(workspace, f"reindex channel <#{LEADERS}|leadership>")
         reported(workspace, "Read again", "1 new")
-        assert len(library.store.documents()) == 1
+        assert len(index.store.documents()) == 1
         coffee = "By whom is the coffee machine repaired?"
         assert "Marten" in ask(workspace, coffee, channel=LEADERS)["text"]
         assert "Marten" not in shown(ask(workspace, coffee, channel=HELP))
 
 
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("index")
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_again_is_refused(workspace: Workspace, typed: str, 
     assert workspace.messages(DM) == []
 
 
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("index")
 def test_an_unknown_address_is_told_in_the_message(workspace: Workspace) -> None:
     lorebot(workspace, "reindex url https://elsewhere.example.com/x")
     reported(workspace, "No source has a page at that address")
@@ -170,7 +170,7 @@ def test_an_unknown_address_is_told_in_the_message(workspace: Workspace) -> None
 
 @pytest.mark.usefixtures("held")
 def test_the_button_stops_it_and_what_was_read_stays(
-    workspace: Workspace, library: Library, pages: Path, settings: Settings
+    workspace: Workspace, index: Index, pages: Path, settings: Settings
 ) -> None:
     add(pages, "vacation", "parking")
     lorebot(workspace, "reindex all")
@@ -179,14 +179,14 @@ def test_the_button_stops_it_and_what_was_read_stays(
     workspace.click(ALICE, DM, message["ts"], "reindex_cancel")
     stopped = reported(workspace, "Stopped by <@U0ALICE>")
     assert stopped["ts"] == message["ts"]
-    assert titles(library) >= {"travel", "food"}
+    assert titles(index) >= {"travel", "food"}
     with closing(Database(settings.records_url)) as database:
         outcomes = {act.action: act.outcome for act in Audit(database).newest()}
     assert outcomes["reindex ended"] == "cancelled"
     assert outcomes["reindex cancel"] == "done"
 
 
-@pytest.mark.usefixtures("held", "library")
+@pytest.mark.usefixtures("held", "index")
 def test_two_never_run_at_once(workspace: Workspace, pages: Path) -> None:
     add(pages, "vacation")
     lorebot(workspace, "reindex all")
@@ -196,7 +196,7 @@ def test_two_never_run_at_once(workspace: Workspace, pages: Path) -> None:
     reported(workspace, "Read again", "3 unchanged")
 
 
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("index")
 def test_a_place_that_was_left_taken_by_what_is_over_is_given_free(
     workspace: Workspace, settings: Settings
 ) -> None:
@@ -211,7 +211,7 @@ def test_a_place_that_was_left_taken_by_what_is_over_is_given_free(
 
 @pytest.mark.usefixtures("held")
 def test_an_admin_who_is_none_any_more_cannot_stop_it(
-    workspace: Workspace, library: Library, pages: Path
+    workspace: Workspace, index: Index, pages: Path
 ) -> None:
     add(pages, "vacation")
     lorebot(workspace, "reindex all")
@@ -220,4 +220,4 @@ def test_an_admin_who_is_none_any_more_cannot_stop_it(
     workspace.click(ALICE, DM, message["ts"], "reindex_cancel")
     reported(workspace, "Only admins")
     reported(workspace, "Read again", "1 new")
-    assert "vacation" in titles(library)
+    assert "vacation" in titles(index)

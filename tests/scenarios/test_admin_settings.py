@@ -12,7 +12,7 @@ from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
 from bot.workspace import Workspace
 from bot.workspace.models import Payload
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource
 from tests.scenarios.conftest import ALICE, BOB, HELP, LEADERS, ask, connected, lorebot, shown
 
@@ -82,9 +82,9 @@ def two_sources(settings: Settings, workspace: Workspace, tmp_path: Path) -> Ite
         for name in ("canteen", "wiki")
     )
     own = settings.model_copy(update={"sources": sources})
-    with open_library(own) as library:
-        library.sync()
-        with connected(own, library, workspace):
+    with open_index(own) as index:
+        index.sync()
+        with connected(own, index, workspace):
             yield own
 
 

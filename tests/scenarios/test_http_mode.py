@@ -14,7 +14,7 @@ from bot.bootstrap.wiring import open_slack_bot
 from bot.domain.settings import Settings
 from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, WorkspaceError
-from indexer.index import Library
+from indexer.index import Index
 from tests.scenarios.conftest import (
     ALICE,
     BOT,
@@ -38,15 +38,15 @@ def settings(workspace: Workspace, installed: Settings) -> Settings:
 
 
 @contextmanager
-def listening(settings: Settings, library: Library) -> Iterator[str]:
+def listening(settings: Settings, index: Index) -> Iterator[str]:
     """The bot behind its request URL."""
-    with open_slack_bot(settings, library) as bot:
+    with open_slack_bot(settings, index) as bot:
         assert isinstance(bot.transport, HttpTransport)
         yield request_url(bot.transport)
 
 
 def test_a_request_with_another_signature_is_refused(
-    settings: Settings, workspace: Workspace, handbook: Library
+    settings: Settings, workspace: Workspace, handbook: Index
 ) -> None:
     slack = settings.slack.model_copy(update={"signing_secret": SecretStr("another")})
     with (
@@ -56,7 +56,7 @@ def test_a_request_with_another_signature_is_refused(
         workspace.deliver_to(url)
 
 
-def test_what_is_not_slack_is_turned_away(settings: Settings, handbook: Library) -> None:
+def test_what_is_not_slack_is_turned_away(settings: Settings, handbook: Index) -> None:
     with listening(settings, handbook) as url:
         assert httpx.get(url).status_code == 404
         assert httpx.post(url, content=b"{}").status_code == 401

@@ -18,7 +18,7 @@ from bot.records.installations import Installations, Installed, TokenCipher, new
 from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, sample_partner
 from bot.workspace.actions import Actions
-from indexer.index import Library
+from indexer.index import Index
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, finished, lorebot, shown
 from tests.services.databases import execute
 
@@ -52,7 +52,7 @@ def settings(workspace: Workspace, installed: Settings) -> Settings:
 
 
 @pytest.fixture
-def installable(settings: Settings, workspace: Workspace, handbook: Library) -> Iterator[str]:
+def installable(settings: Settings, workspace: Workspace, handbook: Index) -> Iterator[str]:
     """The bot's public address."""
     with open_slack_bot(settings, handbook) as bot:
         assert isinstance(bot.transport, HttpTransport)
@@ -115,7 +115,7 @@ def test_two_workspaces_install_and_each_is_answered_as_itself(
 
 
 def test_a_workspace_that_the_settings_do_not_name_is_refused(
-    workspace: Workspace, settings: Settings, handbook: Library
+    workspace: Workspace, settings: Settings, handbook: Index
 ) -> None:
     slack = settings.slack.model_copy(update={"workspaces": (HOME_TEAM,)})
     with open_slack_bot(settings.model_copy(update={"slack": slack}), handbook):

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.settings import Settings
 from bot.workspace import Workspace
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource
 from tests.scenarios.conftest import (
     ALICE,
@@ -42,9 +42,9 @@ def planted_bot(settings: Settings, workspace: Workspace, tmp_path: Path) -> Ite
         name="pages", path=pages, audience=("public",), link="https://docs.example/{path}"
     )
     own = settings.model_copy(update={"sources": (source,)})
-    with open_library(own) as library:
-        library.sync()
-        with connected(own, library, workspace):
+    with open_index(own) as index:
+        index.sync()
+        with connected(own, index, workspace):
             yield
 
 

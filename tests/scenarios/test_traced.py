@@ -7,7 +7,7 @@ import pytest
 from bot.domain.settings import MonitorTable, Settings
 from bot.telemetry.spans import trace_id_of
 from bot.workspace import Workspace
-from indexer.index import Library
+from indexer.index import Index
 from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, connected, shown
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
@@ -17,7 +17,7 @@ MEALS = "How much may I spend on meals per day when I travel?"
 
 
 def test_a_trace_goes_from_slacks_event_to_the_answer_without_its_content(
-    settings: Settings, workspace: Workspace, handbook: Library
+    settings: Settings, workspace: Workspace, handbook: Index
 ) -> None:
     with otlp_receiver() as receiver:
         monitor = MonitorTable(traces_url=receiver.url)

@@ -24,7 +24,7 @@ VOCABULARY = 4096
 _HEADS, _SHARED_HEADS = 4, 2
 _SEED = 20
 _PROMPTS = Path(prompts.__file__)
-_HANDBOOK = _PROMPTS.parent / "workspace" / "sample"
+_HANDBOOK = _PROMPTS.parents[1] / "workspace" / "sample"
 
 
 @pytest.fixture(scope="session")

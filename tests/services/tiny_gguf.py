@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from adapters.errors import ConversionError
-from adapters.export.convert import ConvertTable, convert_model
+from adapters.export.convert import convert_model
 from adapters.export.converter import Converter, find_converter
-from adapters.export.quantize import QuantizeTable, quantize_file
+from adapters.export.quantize import quantize_file
+from adapters.settings import ConvertTable, QuantizeTable
 from tests.services.tiny_base import VERSION
 
 

@@ -18,7 +18,7 @@ from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.model import LanguageModel
 from bot.slack.rendering import blocks
 from indexer.documents import Audience
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 
@@ -46,7 +46,7 @@ def planted() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Library]:
+def index(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("pages")
     for number, text in enumerate(planted()):
         page = (
@@ -58,9 +58,9 @@ def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
         cache_dir=cache_dir,
         sources=(FilesSource(name="docs", path=folder, audience=("public",)),),
     )
-    with open_library(settings) as library:
-        library.sync()
-        yield library
+    with open_index(settings) as index:
+        index.sync()
+        yield index
 
 
 def obeying(messages: Sequence[Message]) -> str:
@@ -98,14 +98,14 @@ def visible(answer: Answer) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["quoting", "obeying", "parrot"])
 def test_no_link_no_ping_and_no_rule_is_ever_posted(
-    kind: str, library: Library, tiny_model: Path
+    kind: str, index: Index, tiny_model: Path
 ) -> None:
     model: LanguageModel | None = {
         "quoting": lambda: None,
         "obeying": lambda: ScriptedModel(obeying),
         "parrot": lambda: LlamaEngine.load(tiny_model),
     }[kind]()
-    pipeline = Pipeline(library, FixedModels(model), answer_tokens=64 if kind == "parrot" else 600)
+    pipeline = Pipeline(index, FixedModels(model), answer_tokens=64 if kind == "parrot" else 600)
     numbers = range(len(planted())) if kind != "parrot" else range(len(PLANTED))
     answered = 0
     for number in numbers:

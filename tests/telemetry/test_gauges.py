@@ -13,7 +13,7 @@ from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.llama_cpp.scheduler import EngineStatistics
 from bot.telemetry.gauges import of_index, of_models
 from indexer.documents import Audience
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 
@@ -105,14 +105,14 @@ def test_documents_are_counted_by_source_and_not_at_every_scrape(
     source = FilesSource(name="docs", path=pages, audience=("public",))
     settings = IndexSettings(data_dir=tmp_path, cache_dir=cache_dir, sources=(source,))
     now = [0.0]
-    with open_library(settings) as library:
-        library.sync()
-        collect = of_index(library, seconds=60, clock=lambda: now[0])
+    with open_index(settings) as index:
+        index.sync()
+        collect = of_index(index, seconds=60, clock=lambda: now[0])
         assert by_series(collect())["lorebot_index_documents", "docs"] == 1
         assert by_series(collect())["lorebot_index_chunks", "docs"] >= 1
-        for document in library.store.documents():
-            library.store.set_audience(document, Audience.of("slack_user:U1"))
-            library.store.delete(document)
+        for document in index.store.documents():
+            index.store.set_audience(document, Audience.of("slack_user:U1"))
+            index.store.delete(document)
         assert by_series(collect())["lorebot_index_documents", "docs"] == 1
         now[0] = 61.0
         assert ("lorebot_index_documents", "docs") not in by_series(collect())

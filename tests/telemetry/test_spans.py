@@ -30,7 +30,7 @@ from bot.telemetry.spans import (
 )
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience
-from indexer.index import open_library
+from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings
 
 
@@ -129,11 +129,11 @@ def test_search_and_embedding_are_spans_inside_the_stage_that_needs_them(
     (pages / "leave.md").write_text("# Leave\n\nEverybody has 28 days of leave a year.")
     source = FilesSource(name="docs", path=pages, audience=("public",))
     settings = IndexSettings(data_dir=tmp_path, cache_dir=cache_dir, sources=(source,))
-    with open_library(settings) as library:
-        library.sync()
+    with open_index(settings) as index:
+        index.sync()
         heard.completed_spans.clear()
         with answering("C1:1.5"), span("retrieve"):
-            library.retriever(Audience.of("public")).passages("How much leave?")
+            index.retriever(Audience.of("public")).passages("How much leave?")
     parents = {name_of(one): one.parent_id for one in heard.completed_spans}
     names = {one.id_: name_of(one) for one in heard.completed_spans}
     assert {name: names.get(parent or "") for name, parent in parents.items()} == {

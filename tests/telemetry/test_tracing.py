@@ -16,7 +16,7 @@ from bot.serving.llamaindex import LorebotLLM
 from bot.telemetry.spans import answering, note, receiving, root_span_id_of, span, trace_id_of
 from bot.telemetry.tracing import traced
 from indexer.documents import Audience
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.services.scripted_model import ScriptedModel
 
@@ -35,22 +35,22 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="class")
-def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Library]:
+def index(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("pages")
     (folder / "limits.md").write_text(PAGE)
     source = FilesSource(name="docs", path=folder, audience=("public",))
     data = tmp_path_factory.mktemp("index")
     settings = IndexSettings(data_dir=data, cache_dir=cache_dir, sources=(source,))
-    with open_library(settings) as library:
-        library.sync()
-        yield library
+    with open_index(settings) as index:
+        index.sync()
+        yield index
 
 
 def test_a_question_is_one_trace_with_every_stage_and_no_content(
-    receiver: Receiver, library: Library
+    receiver: Receiver, index: Index
 ) -> None:
     question_id = f"C1:{time.time() - 5:.6f}"
-    pipeline = Pipeline(library, FixedModels(ScriptedModel(ANSWER)))
+    pipeline = Pipeline(index, FixedModels(ScriptedModel(ANSWER)))
     with traced(receiver.url, "one", "0.1.0"), answering(question_id):
         pipeline.answer(Question(question_id, ASKED, Audience.of("public")))
         note(ending="generated", citations=1)
@@ -92,10 +92,10 @@ def test_a_question_is_one_trace_with_every_stage_and_no_content(
 
 
 def test_what_llamaindex_asks_our_model_and_retriever_is_in_the_trace_without_its_texts(
-    receiver: Receiver, library: Library
+    receiver: Receiver, index: Index
 ) -> None:
     llm = LorebotLLM(ScriptedModel(ANSWER))
-    retriever = library.retriever(Audience.of("public"))
+    retriever = index.retriever(Audience.of("public"))
     with traced(receiver.url, "one"), answering("C1:1.5"), span("write"):
         retriever.retrieve(ASKED)
         llm.complete(ASKED)
@@ -128,9 +128,9 @@ def test_what_another_process_does_for_a_question_is_in_the_same_trace(receiver:
     assert receive.trace_id == root.trace_id
 
 
-def test_work_outside_of_questions_makes_no_spans(receiver: Receiver, library: Library) -> None:
+def test_work_outside_of_questions_makes_no_spans(receiver: Receiver, index: Index) -> None:
     with traced(receiver.url, "one"):
-        library.retriever(Audience.of("public")).retrieve(ASKED)
+        index.retriever(Audience.of("public")).retrieve(ASKED)
     assert receiver.spans == []
 
 

@@ -11,7 +11,7 @@ from bot.operations.doctor.finding import Finding, well, wrong
 from bot.records.probe import probe
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.errors import EmbedderError, IndexerError, StoreOutdated
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 
 _LONGEST_SILENCE = timedelta(days=1)
 _NO_INDEX = (
@@ -77,8 +77,8 @@ def index(settings: Settings) -> Iterator[Finding]:
         yield well("index", f"The index at {settings.index_path} is made at the first start.")
         return
     try:
-        with open_library(settings) as library:
-            yield from _of_library(settings, library)
+        with open_index(settings) as opened:
+            yield from _of_index(settings, opened)
     except EmbedderError:
         return  # the embedder's own check says so
     except StoreOutdated as error:
@@ -88,8 +88,8 @@ def index(settings: Settings) -> Iterator[Finding]:
         yield wrong("index", str(error), mend if settings.store.kind == "weaviate" else _NO_INDEX)
 
 
-def _of_library(settings: Settings, library: Library) -> Iterator[Finding]:
-    documents = library.store.documents()
+def _of_index(settings: Settings, opened: Index) -> Iterator[Finding]:
+    documents = opened.store.documents()
     if documents:
         yield well("index", f"{settings.index_address} holds {len(documents):,} documents.")
     else:
@@ -98,7 +98,7 @@ def _of_library(settings: Settings, library: Library) -> Iterator[Finding]:
             f"{settings.index_address} holds no document: nothing can be answered.",
             "Run `lorebot-index sync` and read what it says.",
         )
-    now, entries = datetime.now(UTC), library.journal.read()
+    now, entries = datetime.now(UTC), opened.journal.read()
     for table in settings.sources:
         entry = entries.get(table.name)
         if entry is None:

@@ -26,7 +26,7 @@ from bot.serving.llama_cpp.requests import Choice, Generation
 from bot.serving.llama_cpp.scheduler import EngineStatistics, Scheduler
 from bot.serving.llama_cpp.sequences import Places, SequencePool
 from bot.serving.llama_cpp.template import CHATML, ChatTemplate, Segment
-from bot.serving.llama_cpp.token_cache import Spoken, Utterance
+from bot.serving.llama_cpp.token_cache import GeneratedTokenCache, Utterance
 from bot.serving.model import Cancellation, LanguageModel, Sampling
 from indexer.cores import usable_cores
 
@@ -61,7 +61,7 @@ class LlamaEngine:
         self._cells = context_tokens * slots
         self._weights = weights
         self._template = _chat_template(weights)
-        self._spoken = Spoken(weights)
+        self._spoken = GeneratedTokenCache(weights)
         pool = SequencePool(context, _places(slots), shares_any_prefix=weights.shares_any_prefix)
         self._scheduler = Scheduler(context, pool, slots=slots, waiting_limit=WAITING_LIMIT)
         owner = threading.Thread(

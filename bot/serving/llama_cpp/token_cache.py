@@ -41,7 +41,7 @@ class Utterance:
         return [], 0
 
 
-class Spoken:
+class GeneratedTokenCache:
     """The latest answers of an engine. Safe from any thread."""
 
     def __init__(self, weights: Weights) -> None:

@@ -9,7 +9,7 @@ from bot.models.registry import Registry
 from bot.records.statistics import Statistics, Week
 from bot.slack.rendering.said import safe
 from bot.telemetry.health import Health
-from indexer.index import Library
+from indexer.index import Index
 
 _BAR = 12
 _UNREADABLE_SHOWN = 3
@@ -18,14 +18,14 @@ _UNREADABLE_SHOWN = 3
 class Overview:
     def __init__(
         self,
-        library: Library,
+        index: Index,
         health: Health,
         statistics: Statistics,
         registry: Registry,
         pinned: str = "",
     ) -> None:
         """``pinned`` is the model that the settings name in place of the registry's, if any."""
-        self._library = library
+        self._index = index
         self._health = health
         self.statistics = statistics
         self._registry = registry
@@ -41,9 +41,9 @@ class Overview:
 
     def freshness(self, *, in_detail: bool = False) -> list[str]:
         """A line a source: when it was last read, and what could not be."""
-        journal = self._library.journal.read()
+        journal = self._index.journal.read()
         counts: dict[str, int] = {}
-        indexed = {} if self._library.outdated else self._library.store.documents()
+        indexed = {} if self._index.outdated else self._index.store.documents()
         for document in indexed.values():
             counts[document.source] = counts.get(document.source, 0) + 1
         rows = []

@@ -28,14 +28,14 @@ from bot.slack.admin.reindex import ReindexCommand
 from bot.slack.admin.training import TrainCommand
 from bot.slack.listeners.home import Home
 from bot.telemetry.health import Health
-from indexer.index import Library
+from indexer.index import Index
 
 
-def open_desk(
+def register_admin_listeners(
     app: App,
     client: WebClient,
     settings: Settings,
-    library: Library,
+    index: Index,
     database: Database,
     jobs: Jobs,
     health: Health,
@@ -50,13 +50,13 @@ def open_desk(
     forgetting = Forgetting(database)
     registry = Registry(database, settings.models_dir)
     pinned = str(settings.model.path or settings.model.url)
-    overview = Overview(library, health, statistics, registry, pinned)
+    overview = Overview(index, health, statistics, registry, pinned)
     permalinks = Permalinks()
     unanswered = Unanswered(statistics, permalinks)
 
     reindex = ReindexCommand(
         client,
-        Reindexer(library, settings),
+        Reindexer(index, settings),
         Reindexes(database),
         jobs,
         authority,

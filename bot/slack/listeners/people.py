@@ -28,7 +28,7 @@ from bot.slack.replies.running import Running
 from indexer.settings import ExtractionTable
 
 
-def listen_to_people(
+def register_listeners(
     app: App,
     client: WebClient,
     pipeline: Pipeline,

@@ -30,7 +30,7 @@ from bot.slack.replies.reply import Reply
 from bot.slack.replies.running import Running
 from bot.slack.replies.status import StatusLines
 from bot.slack.replies.thread import earlier_turns
-from bot.slack.replies.turns import Turnstile
+from bot.slack.replies.turns import ThreadQueue
 from bot.telemetry import counters as counted
 from bot.telemetry.spans import answering, receiving
 from indexer.errors import IndexerError
@@ -84,7 +84,7 @@ class Questions:
         self._jobs = jobs
         self._paces = Paces()
         self._status = StatusLines(client, spoken)
-        self._turnstile = Turnstile(turns, jobs, _JOB)
+        self._turnstile = ThreadQueue(turns, jobs, _JOB)
         jobs.register(_JOB, self._in_turn)
 
     def take(self, asked: Asked) -> None:

@@ -19,7 +19,7 @@ _SECONDS_FOR_EARLIER_ONES = 0.3
 _SECONDS_UNTIL_ANOTHER_TRY = 5.0
 
 
-class Turnstile:
+class ThreadQueue:
     """Begins the jobs that answer, beside the receipts of events: a receipt never waits for it.
 
     What is promised: of the questions of one thread that are kept, the next one begins only when

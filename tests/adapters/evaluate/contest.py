@@ -11,7 +11,7 @@ from adapters.dataset.examples import Example, Kind, Origin, Source, write_items
 from adapters.runs.manifest import Manifest, Run, run_stage
 from bot.domain.prompts import NOTHING_FOUND
 from bot.domain.values import Message, ModelIdentity
-from indexer.index import Library, open_library
+from indexer.index import Index, open_index
 from indexer.settings import FilesSource, IndexSettings
 from tests.adapters.team import PAGES
 from tests.services.scripted_model import ScriptedModel
@@ -67,7 +67,7 @@ def bad(question: str, passages: dict[int, str]) -> str:
 
 
 @contextmanager
-def team_library(folder: Path, cache_dir: Path) -> Iterator[Library]:
+def team_library(folder: Path, cache_dir: Path) -> Iterator[Index]:
     """The real index of the team's pages."""
     pages = folder / "pages"
     pages.mkdir(parents=True)
@@ -78,9 +78,9 @@ def team_library(folder: Path, cache_dir: Path) -> Iterator[Library]:
         cache_dir=cache_dir,
         sources=(FilesSource(name="handbook", path=pages, audience=("public",)),),
     )
-    with open_library(settings) as library:
-        library.sync()
-        yield library
+    with open_index(settings) as index:
+        index.sync()
+        yield index
 
 
 def team_dataset(folder: Path, questions: Sequence[str] = tuple(QUESTIONS)) -> Manifest:

@@ -10,15 +10,16 @@ import pytest
 
 from adapters.errors import EvaluationError
 from adapters.evaluate.comparison import Difference, read_comparison
-from adapters.evaluate.evaluate import EvaluateTable, evaluate
-from adapters.evaluate.evaluation_run import Contest
+from adapters.evaluate.evaluate import evaluate
+from adapters.evaluate.evaluation_run import EvaluationRun
 from adapters.evaluate.results import read_results
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Manifest, Status, load
+from adapters.settings import EvaluateTable
 from bot.domain.errors import ModelError
 from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.model import LanguageModel
-from indexer.index import Library
+from indexer.index import Index
 from tests.adapters.evaluate.contest import (
     GENERAL,
     QUESTIONS,
@@ -34,19 +35,19 @@ TABLE = EvaluateTable(resamples=2000)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Library]:
-    with team_library(tmp_path_factory.mktemp("team"), cache_dir) as library:
-        yield library
+def index(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Index]:
+    with team_library(tmp_path_factory.mktemp("team"), cache_dir) as index:
+        yield index
 
 
 def compare(
-    library: Library,
+    index: Index,
     folder: Path,
     candidate: LanguageModel,
     serving: LanguageModel | None,
     table: EvaluateTable = TABLE,
 ) -> Manifest:
-    contest = Contest(library, candidate, serving)
+    contest = EvaluationRun(index, candidate, serving)
     examples = team_dataset(folder / "dataset")
     return evaluate(table, contest, examples, folder / "evaluate", display=Silent())
 
@@ -55,8 +56,8 @@ def by_metric(manifest: Manifest) -> dict[str, Difference]:
     return {one.metric: one for one in read_comparison(manifest.output("comparison"))}
 
 
-def test_a_better_candidate_is_recognised(library: Library, tmp_path: Path) -> None:
-    manifest = compare(library, tmp_path, Planted("new", good), Planted("old", bad))
+def test_a_better_candidate_is_recognised(index: Index, tmp_path: Path) -> None:
+    manifest = compare(index, tmp_path, Planted("new", good), Planted("old", bad))
     found = by_metric(manifest)
     assert found["em"].candidate == 1.0
     assert found["em"].serving == 0.0
@@ -73,21 +74,21 @@ def test_a_better_candidate_is_recognised(library: Library, tmp_path: Path) -> N
     assert manifest.metrics["verdict"].startswith("The candidate is better")
 
 
-def test_a_worse_candidate_is_recognised(library: Library, tmp_path: Path) -> None:
-    manifest = compare(library, tmp_path, Planted("new", bad), Planted("old", good))
+def test_a_worse_candidate_is_recognised(index: Index, tmp_path: Path) -> None:
+    manifest = compare(index, tmp_path, Planted("new", bad), Planted("old", good))
     assert by_metric(manifest)["f1"].is_worse
     assert "worse" in manifest.metrics["verdict"]
 
 
-def test_the_same_model_twice_differs_in_no_answer(library: Library, tmp_path: Path) -> None:
-    manifest = compare(library, tmp_path, Planted("new", good), Planted("old", good))
+def test_the_same_model_twice_differs_in_no_answer(index: Index, tmp_path: Path) -> None:
+    manifest = compare(index, tmp_path, Planted("new", good), Planted("old", good))
     found = by_metric(manifest)
     assert found["f1"].low == found["f1"].high == 0.0
     assert "No difference" in manifest.metrics["verdict"]
 
 
-def test_with_and_without_documents_stand_side_by_side(library: Library, tmp_path: Path) -> None:
-    manifest = compare(library, tmp_path, Planted("new", good), Planted("old", bad))
+def test_with_and_without_documents_stand_side_by_side(index: Index, tmp_path: Path) -> None:
+    manifest = compare(index, tmp_path, Planted("new", good), Planted("old", bad))
     means = manifest.metrics["means"]
     assert list(means) == ["candidate", "candidate alone", "serving", "serving alone"]
     assert means["candidate alone"]["wrong_refusal"] == 1.0
@@ -96,16 +97,16 @@ def test_with_and_without_documents_stand_side_by_side(library: Library, tmp_pat
 
 
 def test_where_no_model_serves_the_candidate_is_held_against_quoting(
-    library: Library, tmp_path: Path
+    index: Index, tmp_path: Path
 ) -> None:
-    manifest = compare(library, tmp_path, Planted("new", good), None)
+    manifest = compare(index, tmp_path, Planted("new", good), None)
     assert manifest.inputs["serving"] == ""
     assert list(manifest.metrics["means"]) == ["candidate", "candidate alone", "serving"]
     assert by_metric(manifest)["f1"].serving > 0.5
 
 
-def test_every_answer_is_kept_and_the_report_shows_it(library: Library, tmp_path: Path) -> None:
-    manifest = compare(library, tmp_path, Planted("new", good), Planted("old", bad))
+def test_every_answer_is_kept_and_the_report_shows_it(index: Index, tmp_path: Path) -> None:
+    manifest = compare(index, tmp_path, Planted("new", good), Planted("old", bad))
     results = read_results(manifest.output("results"))
     assert len(results) == 4 * (len(QUESTIONS) + 1) + 2
     assert {one.question for one in results} > {GENERAL, *QUESTIONS.values()}
@@ -114,7 +115,7 @@ def test_every_answer_is_kept_and_the_report_shows_it(library: Library, tmp_path
     assert QUESTIONS["meals"] in page
 
 
-def test_a_killed_run_goes_on_behind_the_last_answer(library: Library, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_behind_the_last_answer(index: Index, tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
@@ -129,38 +130,36 @@ def test_a_killed_run_goes_on_behind_the_last_answer(library: Library, tmp_path:
             raise Killed
         return counted(question, passages)
 
-    whole = compare(library, tmp_path / "whole", Planted("new", counted), Planted("old", bad))
+    whole = compare(index, tmp_path / "whole", Planted("new", counted), Planted("old", bad))
     answers = len(asked)
     asked.clear()
     with pytest.raises(Killed):
-        compare(library, tmp_path, Planted("new", killed), Planted("old", bad))
+        compare(index, tmp_path, Planted("new", killed), Planted("old", bad))
     assert load(tmp_path / "evaluate").status is Status.FAILED
-    resumed = compare(library, tmp_path, Planted("new", counted), Planted("old", bad))
+    resumed = compare(index, tmp_path, Planted("new", counted), Planted("old", bad))
     assert len(asked) == answers
     found = by_metric(resumed)
     for metric, one in by_metric(whole).items():
         assert found[metric] == one or metric in ("seconds", "tokens_per_second")
 
 
-def test_what_has_been_compared_is_not_compared_again(library: Library, tmp_path: Path) -> None:
-    first = compare(library, tmp_path, Planted("new", good), Planted("old", bad))
-    assert compare(library, tmp_path, Planted("new", good), Planted("old", bad)).run == first.run
-    other = compare(library, tmp_path, Planted("newer", good), Planted("old", bad))
+def test_what_has_been_compared_is_not_compared_again(index: Index, tmp_path: Path) -> None:
+    first = compare(index, tmp_path, Planted("new", good), Planted("old", bad))
+    assert compare(index, tmp_path, Planted("new", good), Planted("old", bad)).run == first.run
+    other = compare(index, tmp_path, Planted("newer", good), Planted("old", bad))
     assert other.run != first.run
 
 
 def test_too_few_questions_are_refused_before_anything_is_asked(
-    library: Library, tmp_path: Path
+    index: Index, tmp_path: Path
 ) -> None:
     table = TABLE.model_copy(update={"least_questions": 11})
     with pytest.raises(EvaluationError, match=r"There are 10 held-out questions .* fewer than 11"):
-        compare(library, tmp_path, Planted("new", good), None, table)
+        compare(index, tmp_path, Planted("new", good), None, table)
     assert not (tmp_path / "evaluate").exists()
 
 
-def test_golden_questions_like_those_trained_on_are_left_out(
-    library: Library, tmp_path: Path
-) -> None:
+def test_golden_questions_like_those_trained_on_are_left_out(index: Index, tmp_path: Path) -> None:
     lines = [
         {"question": "Who?", "answer": "We."},
         {"question": "May colour printouts be made without a cost centre?", "answer": ""},
@@ -168,24 +167,24 @@ def test_golden_questions_like_those_trained_on_are_left_out(
     golden = tmp_path / "golden.jsonl"
     golden.write_text("\n".join(json.dumps(line) for line in lines))
     table = TABLE.model_copy(update={"golden": golden})
-    manifest = compare(library, tmp_path, Planted("new", good), Planted("old", bad), table)
+    manifest = compare(index, tmp_path, Planted("new", good), Planted("old", bad), table)
     assert manifest.metrics["left_out_as_trained_on"] == 1
     assert manifest.metrics["questions"] == len(QUESTIONS) + 2
 
 
-def test_a_model_that_fails_is_counted_as_failing(library: Library, tmp_path: Path) -> None:
+def test_a_model_that_fails_is_counted_as_failing(index: Index, tmp_path: Path) -> None:
     failing = ScriptedModel(ModelError("The language model failed."))
-    manifest = compare(library, tmp_path, failing, Planted("old", good))
+    manifest = compare(index, tmp_path, failing, Planted("old", good))
     assert by_metric(manifest)["failed"].is_worse
 
 
 def test_a_real_quantizable_model_is_measured_as_it_serves(
-    library: Library, tmp_path: Path, tiny_model: Path
+    index: Index, tmp_path: Path, tiny_model: Path
 ) -> None:
     engine = LlamaEngine.load(tiny_model, context_tokens=2048, slots=1, threads=1)
     try:
         table = TABLE.model_copy(update={"least_questions": 2, "general_examples": 1})
-        contest = Contest(library, engine, None, answer_tokens=32)
+        contest = EvaluationRun(index, engine, None, answer_tokens=32)
         examples = team_dataset(tmp_path / "dataset", ("meals", "hotel"))
         manifest = evaluate(table, contest, examples, tmp_path / "evaluate", display=Silent())
     finally:

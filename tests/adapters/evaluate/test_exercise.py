@@ -92,8 +92,8 @@ def test_the_index_is_kept_for_the_next_model(
     settings = Settings(data_dir=tmp_path / "data", cache_dir=cache_dir)
     chosen = choose(corpus, TABLE)
     for _ in range(3):
-        with indexed(chosen, TABLE, settings) as library:
-            assert library.store.documents().keys() == chosen.documents.keys()
+        with indexed(chosen, TABLE, settings) as index:
+            assert index.store.documents().keys() == chosen.documents.keys()
 
 
 def test_every_question_has_a_relevant_document_among_the_chosen(corpus: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.evaluate.metrics import (
+    METRICS,
     CitationScores,
     citation_scores,
     context_precision,
@@ -13,11 +14,16 @@ from adapters.evaluate.metrics import (
     share,
     token_f1,
 )
+from adapters.settings import METRIC_NAMES
 from bot.answering.sentences import whole_sentences
 from indexer.documents import Passage
 from tests.adapters.team import page
 
 CITED = {1: page("meals"), 2: page("hotel"), 3: page("leave")}
+
+
+def test_settings_name_every_metric() -> None:
+    assert METRICS.keys() == set(METRIC_NAMES)
 
 
 def test_normalisation_is_that_of_squad() -> None:

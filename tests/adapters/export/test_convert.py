@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from adapters.errors import ConversionError, DiskFull
-from adapters.export.convert import ConvertTable, convert, convert_model
+from adapters.export.convert import convert, convert_model
 from adapters.export.converter import Converter
 from adapters.runs import disk
+from adapters.settings import ConvertTable
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import BaseMismatch, ConversionError, VerificationFailed
-from adapters.export.convert import ConvertTable
 from adapters.export.converter import Converter
 from adapters.export.lora_gguf import convert_adapter, lora, verify_adapter
 from adapters.models.base_model import libraries
 from adapters.runs.manifest import Run, run_stage
+from adapters.settings import ConvertTable
 from tests.services.tiny_base import write_tiny_base
 from tests.services.tiny_gguf import Faulty
 

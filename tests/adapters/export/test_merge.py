@@ -20,7 +20,7 @@ from adapters.export.merge import (
 )
 from adapters.models.base_model import TEMPLATE_FILES, TOKENIZER_FILES, libraries
 from adapters.runs.manifest import Manifest
-from adapters.train.settings import MergeTable, TrainTable
+from adapters.settings import MergeTable, TrainTable
 from adapters.train.sft import train
 from tests.adapters import lessons
 from tests.services.tiny_base import write_tiny_base

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import DiskFull, QuantizationError
-from adapters.export.convert import ConvertTable, convert_model
+from adapters.export.convert import convert_model
 from adapters.export.converter import Converter
-from adapters.export.quantize import Quantization, QuantizeTable, quantize, quantize_file
+from adapters.export.quantize import quantize, quantize_file
 from adapters.runs import disk
 from adapters.runs.manifest import Run, run_stage
+from adapters.settings import ConvertTable, Quantization, QuantizeTable
 from tests.services.tiny_base import write_tiny_base
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from adapters.errors import VerificationFailed
-from adapters.export.convert import ConvertTable, convert_model
+from adapters.export.convert import convert_model
 from adapters.export.converter import Converter
-from adapters.export.fidelity import Fidelity, Gate, shortfalls
-from adapters.export.verify import VerifyTable, verify, verify_files
+from adapters.export.fidelity import Fidelity, shortfalls
+from adapters.export.verify import verify, verify_files
 from adapters.models.base_model import libraries
 from adapters.runs.manifest import Manifest, Run, run_stage
+from adapters.settings import ConvertTable, Gate, VerifyTable
 from tests.services.tiny_base import write_tiny_base
 from tests.services.tiny_gguf import Faulty
 

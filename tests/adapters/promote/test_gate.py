@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from adapters.promote.gate import PromoteTable, objections
+from adapters.promote.gate import objections
+from adapters.settings import PromoteTable
 from tests.adapters.candidates import measured
 
 GATE = PromoteTable(metric="f1", least_questions=20, tolerance=0.03, slowdown=0.5)

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from adapters.errors import ManifestError
-from adapters.promote.gate import PromoteTable
 from adapters.promote.lineage import lineage, tree
 from adapters.promote.promote import promote
+from adapters.settings import PromoteTable
 from bot.domain.values import Answer, Asked, Ending, Question, Versions
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion

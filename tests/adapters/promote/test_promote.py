@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import PromotionRefused
-from adapters.promote.gate import PromoteTable
 from adapters.promote.promote import Candidate, identity, promote
 from adapters.runs.manifest import MANIFEST, Manifest, Status, load
+from adapters.settings import PromoteTable
 from bot.models.registry import Registry
 from bot.records.database import Database
 from tests.adapters.candidates import a_candidate, measured

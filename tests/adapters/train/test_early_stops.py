@@ -12,11 +12,10 @@ import pytest
 
 from adapters.errors import AdaptersError, BaseMismatch, DiskFull, Diverged, NotEnoughMemory
 from adapters.errors import TooLittleData as TooLittle
-from adapters.pipeline import Line
+from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Run, Status, load, run_stage
-from adapters.settings import AdaptersSettings, AdaptersTable
-from adapters.train.settings import TrainTable
+from adapters.settings import AdaptersSettings, AdaptersTable, TrainTable
 from tests.adapters import lessons
 from tests.adapters.train.test_plan import LLAMA_8B
 
@@ -29,7 +28,7 @@ def base(tiny_base: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_base, tmp_path / "base")
 
 
-def a_line(tmp_path: Path, base: Path, examples: int = 8) -> Line:
+def a_line(tmp_path: Path, base: Path, examples: int = 8) -> TrainingPipeline:
     """Its dataset is there; nothing else is."""
 
     def work(run: Run) -> None:
@@ -39,13 +38,13 @@ def a_line(tmp_path: Path, base: Path, examples: int = 8) -> Line:
     settings = AdaptersSettings(
         data_dir=tmp_path / "data", adapters=AdaptersTable(base=base, train=TRAIN)
     )
-    line = Line(settings, "default", Silent())
+    line = TrainingPipeline(settings, "default", Silent())
     run_stage("dataset", line.folder("dataset"), settings={}, inputs={}, work=work)
     return line
 
 
 def stopped(
-    line: Line, stage: str, kind: type[AdaptersError], words: Sequence[str]
+    line: TrainingPipeline, stage: str, kind: type[AdaptersError], words: Sequence[str]
 ) -> AdaptersError:
     """The stage refuses, the manifest says why, and nothing is left that could be built upon."""
     with pytest.raises(kind) as refusal:
@@ -102,7 +101,7 @@ def test_full_disk_is_told_before_a_stage_computes(
 ) -> None:
     line = a_line(tmp_path, base)
     settings = line.settings.model_copy(update={"cache_dir": converter_cache(converter)})
-    line = Line(settings, line.name, line.display)
+    line = TrainingPipeline(settings, line.name, line.display)
     for before in {"train": [], "merge": ["train"], "convert": ["train", "merge"]}[stage]:
         line.perform(before, by="ana")
     usage = shutil.disk_usage(tmp_path)._replace(free=2**20)

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.errors import BaseMismatch, NotEnoughMemory
 from adapters.models.base_model import Device, libraries, load_full
+from adapters.settings import Method, TrainTable
 from adapters.train.plan import Plan, plan
-from adapters.train.settings import Method, TrainTable
 
 PROCESSOR = Device("cpu", bfloat16=False)
 LLAMA_8B: dict[str, Any] = {

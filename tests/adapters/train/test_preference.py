@@ -11,8 +11,8 @@ import pytest
 from adapters.dataset.examples import LabelledAnswer, PreferencePair
 from adapters.errors import BaseMismatch, TooLittleData, TrainingError
 from adapters.runs.manifest import Manifest
+from adapters.settings import PreferTable, TrainTable
 from adapters.train.preference import prefer
-from adapters.train.settings import PreferTable, TrainTable
 from adapters.train.sft import train
 from tests.adapters import lessons
 from tests.services.tiny_base import write_tiny_base

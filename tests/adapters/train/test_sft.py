@@ -17,7 +17,7 @@ from adapters.models.base_model import libraries, load_full
 from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Manifest, Status, load
-from adapters.train.settings import TrainTable
+from adapters.settings import TrainTable
 from adapters.train.sft import train
 from tests.adapters import lessons
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.serving.llama_cpp.context import Weights
-from bot.serving.llama_cpp.token_cache import REMEMBERED, Spoken, Utterance
+from bot.serving.llama_cpp.token_cache import REMEMBERED, GeneratedTokenCache, Utterance
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def weights(tiny_model: Path) -> Iterator[Weights]:
     weights.close()
 
 
-def say(spoken: Spoken, weights: Weights, *parts: str) -> list[int]:
+def say(spoken: GeneratedTokenCache, weights: Weights, *parts: str) -> list[int]:
     """Speak the parts, each in its own tokens: seldom those of the whole."""
     utterance = Utterance()
     tokens = [token for part in parts for token in weights.tokenize(part, control=False)]
@@ -30,14 +30,14 @@ def text_of(weights: Weights, tokens: list[int]) -> str:
 
 
 def test_spoken_text_is_read_back_in_its_own_tokens(weights: Weights) -> None:
-    spoken = Spoken(weights)
+    spoken = GeneratedTokenCache(weights)
     tokens = say(spoken, weights, "The kit", "chen clo", "ses at fo", "ur.")
     assert spoken.tokenize("The kitchen closes at four.") == tokens
     assert weights.tokenize("The kitchen closes at four.", control=False) != tokens
 
 
 def test_beginning_of_a_spoken_text_is_exact_wherever_it_is_cut(weights: Weights) -> None:
-    spoken = Spoken(weights)
+    spoken = GeneratedTokenCache(weights)
     whole = "The kitchen 👩‍💻 closes at four — où est le café?"
     tokens = say(spoken, weights, *whole)
     for length in range(len(whole) + 1):
@@ -47,7 +47,7 @@ def test_beginning_of_a_spoken_text_is_exact_wherever_it_is_cut(weights: Weights
 
 
 def test_text_cut_within_a_token_goes_on_in_usual_tokens(weights: Weights) -> None:
-    spoken = Spoken(weights)
+    spoken = GeneratedTokenCache(weights)
     tokens = say(spoken, weights, "T", "he kitchen")
     assert len(weights.piece(tokens[-1])) > 2
     cut = "The kitchen"[:-2]
@@ -58,13 +58,13 @@ def test_text_cut_within_a_token_goes_on_in_usual_tokens(weights: Weights) -> No
 
 @pytest.mark.parametrize("other", ["The garden", "the kitchen", "The kitchen closes.", ""])
 def test_other_text_is_tokenized_as_usual(weights: Weights, other: str) -> None:
-    spoken = Spoken(weights)
+    spoken = GeneratedTokenCache(weights)
     say(spoken, weights, "T", "he kitchen")
     assert spoken.tokenize(other) == weights.tokenize(other, control=False)
 
 
 def test_bytes_that_are_no_text_are_read_back_as_what_was_shown(weights: Weights) -> None:
-    spoken = Spoken(weights)
+    spoken = GeneratedTokenCache(weights)
     (first_of_two, *_) = weights.tokenize("\x80", control=False)
     utterance = Utterance()
     spoken.add(utterance, first_of_two, b"\xc2")
@@ -74,7 +74,7 @@ def test_bytes_that_are_no_text_are_read_back_as_what_was_shown(weights: Weights
 
 
 def test_oldest_answers_are_forgotten(weights: Weights) -> None:
-    spoken = Spoken(weights)
+    spoken = GeneratedTokenCache(weights)
     first = say(spoken, weights, "T", "he kitchen")
     assert spoken.tokenize("The kitchen") == first
     for _ in range(REMEMBERED):

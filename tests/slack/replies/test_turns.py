@@ -13,7 +13,7 @@ from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.turns import Turns
-from bot.slack.replies.turns import Turnstile
+from bot.slack.replies.turns import ThreadQueue
 
 FIRST = Asked("C1:10.000001", "Ev1", "C1", "10.000001", "U1", "How much?")
 SECOND = replace(FIRST, id="C1:10.000002", event_id="Ev2")
@@ -26,7 +26,7 @@ class Answering:
         self.begun: list[str] = []
         self.second_has_begun = Event()
         self.go_on = Event()
-        self._turnstile = Turnstile(turns, jobs, "answer")
+        self._turnstile = ThreadQueue(turns, jobs, "answer")
         jobs.register("answer", self._job)
 
     def enter(self, asked: Asked) -> None:
@@ -71,7 +71,7 @@ def test_a_job_that_fails_for_good_lets_the_next_one_begin(database: Database, j
 def test_a_turn_whose_job_is_over_is_passed_on(database: Database, jobs: Jobs) -> None:
     """The records were away as the first one's job ended, so it could not say so."""
     turns, answering = Turns(database), Event()
-    turnstile = Turnstile(turns, jobs, "answer")
+    turnstile = ThreadQueue(turns, jobs, "answer")
     jobs.register("answer", lambda key: answering.set() if key == SECOND.id else None)
     jobs.launch()
     Answers(database).ask(FIRST)
@@ -108,7 +108,7 @@ def test_a_long_line_is_offered_its_turn_once_at_launch(database: Database, jobs
         begun.set()
         assert go_on.wait(30)
 
-    Turnstile(turns, jobs, "answer")
+    ThreadQueue(turns, jobs, "answer")
     jobs.register("answer", job)
     jobs.launch()
     assert begun.wait(30)
@@ -132,7 +132,7 @@ def test_a_line_that_is_served_is_left_alone(database: Database, jobs: Jobs) -> 
     assert begun.wait(30)
     offered: list[str] = []
 
-    class Watched(Turnstile):
+    class Watched(ThreadQueue):
         def _begin(self, question_id: str, team: str, after: float = 0.0) -> None:
             offered.append(question_id)
 
