@@ -36,7 +36,7 @@ LATER = replace(ASKED, id="C1:9.9")
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bot import settings
+from bot.domain import settings
 from bot.operations.restore import restore
 from pkgutil import resolve_name
 
