@@ -229,10 +229,10 @@ class TrainingPipeline:
 
     def promote(self, *, by: str, signed_by: str = "", again: bool = False) -> Manifest:
         """Past the gate into the registry. Raises PromotionRefused, with every reason."""
-        if self.settings.model.path or self.settings.model.url:
+        if pinned := self.settings.model.pinned_by:
             raise AdaptersSettingsError(
-                "[model] path or url names the model that answers, so a promotion would change "
-                "nothing: remove that setting first."
+                f"{pinned} names the model that answers, so a promotion would change nothing: "
+                "remove that setting first."
             )
         made, verified = self.finished("quantize"), self.finished("verify")
         evaluated, history = self.finished("evaluate"), self._history()

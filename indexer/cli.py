@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
 from indexer.index import Index, open_index, open_source, open_sources
-from indexer.retrieval.ranking import Explanation
+from indexer.retrieval.nodes import Explanation
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
 from indexer.sources.base import Source

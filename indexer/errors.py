@@ -7,6 +7,7 @@ IndexerError                 every message is a sentence that may be shown to a 
 ├── DocumentError            one document cannot be read: its old version stays
 ├── EmbedderError            the embedding model is missing, damaged or of another kind
 ├── RerankerError            the reranking model is missing, damaged or of another kind
+├── ComponentError           a retriever or postprocessor that the settings name fails
 ├── SyncCancelled             somebody stopped a sync: nothing is lost, the next one goes on
 ├── EvaluationError          the folder of an evaluation is incomplete or malformed
 └── StoreError               the index cannot be opened, read or written
@@ -40,6 +41,10 @@ class EmbedderError(IndexerError):
 
 class RerankerError(IndexerError):
     """The reranking model cannot be found or loaded."""
+
+
+class ComponentError(IndexerError):
+    """A retriever or postprocessor that the settings name fails, or does what it must not."""
 
 
 class StoreError(IndexerError):

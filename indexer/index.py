@@ -6,10 +6,16 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Self
 
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.retrievers import BaseRetriever
+
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
+from indexer.named_class import make
+from indexer.retrieval.fused import Fused
+from indexer.retrieval.postprocessors import Guarded
 from indexer.retrieval.ranking import Freshness
 from indexer.retrieval.reranking import CrossEncoder
 from indexer.retrieval.retriever import AudienceRetriever
@@ -40,6 +46,19 @@ class Index:
         table = settings.index
         self._settings = settings
         self._reranker = CrossEncoder(table.reranker, table.threads) if table.reranker else None
+        self._postprocessors = [
+            Guarded(make(one, BaseNodePostprocessor, "[[index.postprocessors]]"), one.class_name)
+            for one in table.postprocessors
+        ]
+        self._fused = [
+            Fused(
+                make(one, BaseRetriever, f"[[index.retrievers]] {one.name}"),
+                one.name,
+                Audience.parse(one.audience),
+                one.weight,
+            )
+            for one in table.retrievers
+        ]
         self.journal = Journal(settings.index_path.with_name("syncs.json"))
         self.embedding = LlamaCppEmbedding.find(table.embedder, settings.cache_dir, table.threads)
         self.chunker = Chunker(self.embedding.count_tokens, self.embedding.max_tokens)
@@ -75,6 +94,8 @@ class Index:
             freshness=Freshness(table.freshness_weight, table.half_life_days),
             merge_neighbours=table.merge_neighbours,
             reranker=self._reranker,
+            postprocessors=self._postprocessors,
+            fused=self._fused,
             sources=sources,
         )
 

@@ -153,6 +153,28 @@ _OneKind = Annotated[FilesSource | SlackSource | LlamaHubSource, Field(discrimin
 AnySource = Annotated[_OneKind, BeforeValidator(_files_by_default)]
 
 
+class NamedClass(Table):
+    """A class of any installed package, for instance one of LlamaIndex's integrations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    class_name: str = Field(alias="class", pattern=r"^[\w.]+:[\w.]+$")
+    """``module:Class``, or ``module:Class.method`` for a classmethod that makes one."""
+    arguments: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
+    """For the class; a secret is written ``{env = "NAME"}`` or ``{file = "PATH"}``, an object
+    ``{class = "module:Class", arguments = {…}}``."""
+
+
+class FusedRetriever(NamedClass):
+    """``[[index.retrievers]]``: a LlamaIndex retriever whose finds join those of the index."""
+
+    name: SourceName
+    audience: SomePrincipals
+    """Who may read what it finds; a node whose metadata names an ``audience`` is for fewer."""
+    weight: float = Field(default=0.5, gt=0, le=1)
+    """What its best find scores, beside the index's in 0..1."""
+
+
 class ExtractionTable(Table):
     """``[extraction]``: what reading one file may cost before it is given up and reported."""
 
@@ -206,6 +228,9 @@ class IndexTable(Table):
     half_life_days: float = Field(default=730, gt=0)
     reranker: Path | None = None
     """A GGUF cross-encoder that scores the candidates again, for instance bge-reranker-v2-m3."""
+    postprocessors: tuple[NamedClass, ...] = ()
+    """LlamaIndex node postprocessors, in order, after our own: they may score, order and drop."""
+    retrievers: tuple[FusedRetriever, ...] = ()
     shrink_limit: float = Field(default=0.5, ge=0, le=1)
     """A source that loses more than this share of its documents at once keeps them, and asks."""
     worker: bool = False

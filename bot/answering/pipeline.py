@@ -72,7 +72,7 @@ class Pipeline:
     ) -> None:
         self._index = index
         self._models = models
-        self._judge = AnswerabilityScorer(index.embedding.embed)
+        self._scorer = AnswerabilityScorer(index.embedding.embed)
         self._thresholds = thresholds or Thresholds()
         self._answer_tokens = answer_tokens
         self._answer_seconds = answer_seconds
@@ -125,9 +125,8 @@ class Pipeline:
         with notes.measure("condense"):
             asked = standing_alone(question, model, cancellation)
         work.enter(Stage.SEARCH)
-        with notes.measure("retrieve"):
-            search = Search(self._index, self._judge, asked, work.attachments)
-            found = search.by_question()
+        search = Search(self._index, self._scorer, asked, notes, work.attachments)
+        found = search.by_question()
         work.enter(Stage.READ, found.passages)
         if model is None:
             written = quoted(found, self._thresholds, language)
@@ -138,13 +137,11 @@ class Pipeline:
         )
         hypothesis = search.may_hypothesise
         if hypothesis and found.best < self._thresholds.hypothesis:
-            with notes.measure("hypothesis"):
-                found, hypothesis = search.by_hypothesis(found, model, cancellation), False
+            found, hypothesis = search.by_hypothesis(found, model, cancellation), False
         with notes.measure("judge"):
             reading = reader.read(found)
         if hypothesis and not (reading and reading.relevant):
-            with notes.measure("hypothesis"):
-                found = search.by_hypothesis(found, model, cancellation)
+            found = search.by_hypothesis(found, model, cancellation)
             with notes.measure("judge"):
                 reading = reader.read(found)
         work.enter(Stage.WRITE)

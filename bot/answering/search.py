@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.answering.hypothesis import hypothetical_vector, may_help
+from llama_index.core.schema import QueryBundle
+
+from bot.answering.hyde import hypothetical, may_help
 from bot.answering.judge import AnswerabilityScorer, Evidence
+from bot.answering.notes import Notes
 from bot.domain.values import Question, Reflection
 from bot.serving.model import Cancellation, LanguageModel
 from indexer.chunking.chunking import embedded_text
 from indexer.documents import Chunk, Document, Passage
 from indexer.index import Index
+from indexer.retrieval.nodes import passages_of
 
 _ATTACHED_CHUNKS = 200
 _ATTACHED_PASSAGES = 6
@@ -55,20 +59,24 @@ class Search:
     def __init__(
         self,
         index: Index,
-        judge: AnswerabilityScorer,
+        scorer: AnswerabilityScorer,
         question: Question,
+        notes: Notes,
         attachments: Sequence[Document] = (),
     ) -> None:
         self._index = index
         self._embed = index.embedding.embed
         self._retriever = index.retriever(question.audience, question.sources)
-        self._judge = judge
+        self._scorer = scorer
+        self._notes = notes
         self._text = question.text
         self._attachments = attachments
 
     def by_question(self) -> Found:
         """Raises IndexerError."""
-        return self._judged([*self._attached(), *self._retriever.passages(self._text)])
+        with self._notes.measure("retrieve"):
+            passages = [*self._attached(), *self._retrieved(QueryBundle(self._text))]
+        return self._scored(passages)
 
     @property
     def may_hypothesise(self) -> bool:
@@ -81,11 +89,16 @@ class Search:
 
         Raises ModelError and IndexerError.
         """
-        vector = hypothetical_vector(self._text, model, self._embed, cancellation)
-        more = self._retriever.passages(self._text, vector)
+        with self._notes.measure("hypothesis"):
+            hypothesis = hypothetical(self._text, model, cancellation)
+        with self._notes.measure("retrieve"):
+            more = self._retrieved(hypothesis)
         known = {passage.chunk.id for passage in found.passages}
         both = [*found.passages, *(one for one in more if one.chunk.id not in known)]
-        return self._judged(both, limit=len(found.passages) or len(more))
+        return self._scored(both, limit=len(found.passages) or len(more))
+
+    def _retrieved(self, asked: QueryBundle) -> list[Passage]:
+        return passages_of(self._retriever.retrieve(asked))
 
     def _attached(self) -> list[Passage]:
         """The attachments' passages that are most like the question, best first."""
@@ -104,8 +117,9 @@ class Search:
         ]
         return sorted(passages, key=lambda passage: -passage.similarity)[:_ATTACHED_PASSAGES]
 
-    def _judged(self, passages: Sequence[Passage], limit: int | None = None) -> Found:
-        evidence = self._judge.judge(self._text, passages, self._retriever.frequencies)
+    def _scored(self, passages: Sequence[Passage], limit: int | None = None) -> Found:
+        with self._notes.measure("evidence"):
+            evidence = self._scorer.judge(self._text, passages, self._retriever.frequencies)
         best = list(dict.fromkeys(one.excerpt.passage.chunk.id for one in evidence))[:limit]
         return Found(
             tuple(one for one in passages if limit is None or one.chunk.id in best),

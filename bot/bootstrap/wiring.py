@@ -22,7 +22,7 @@ from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.records.reindexes import Reindexes
 from bot.serving.lending import FixedModels, Models, ServerModels
-from bot.serving.opening import connect_model, load_model, opener
+from bot.serving.opening import connect_model, load_model, make_model, opener
 from bot.serving.serving_models import ServingModels
 from indexer.errors import SourceError
 from indexer.index import Index, open_index
@@ -73,6 +73,8 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
             models = FixedModels(load_model(table, table.path))
         elif table.url:
             models = ServerModels(partial(connect_model, table))
+        elif table.llm:
+            models = FixedModels(make_model(table.llm, table.context_tokens))
         elif database or settings.has_records:
             database = database or stack.enter_context(closing(Database(settings.records_url)))
             registry = Registry(database, settings.models_dir)

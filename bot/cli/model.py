@@ -50,7 +50,7 @@ def list_versions(
     """All versions, and which of them answers whom."""
     with _registry() as (settings, registry):
         versions, serving = registry.versions(), registry.serving()
-    pinned = _pinned(settings)
+    pinned = settings.model.pinned_by
     if as_json:
         typer.echo(json.dumps(_as_json(versions, serving, pinned), indent=2))
         return
@@ -172,19 +172,12 @@ def _registry() -> Iterator[tuple[Settings, Registry]]:
 def _deciding_registry() -> Iterator[Registry]:
     """Refuses where what is decided would have no effect."""
     with _registry() as (settings, registry):
-        if pinned := _pinned(settings):
+        if pinned := settings.model.pinned_by:
             raise BotSettingsError(
                 f"{pinned} names the model, so the registry does not decide which one answers: "
                 "remove that setting first, then say this again."
             )
         yield registry
-
-
-def _pinned(settings: Settings) -> str:
-    """The setting that names the model, if one does."""
-    if settings.model.path:
-        return "[model] path"
-    return "[model] url" if settings.model.url else ""
 
 
 def _person() -> str:

@@ -17,7 +17,7 @@ from bot.domain.database_address import parsed, password_of
 from bot.domain.errors import BotSettingsError
 from bot.domain.thresholds import Thresholds
 from indexer.errors import IndexSettingsError
-from indexer.settings import IndexSettings, Table
+from indexer.settings import IndexSettings, NamedClass, Table
 from indexer.settings import load as load_index_settings
 
 _VARIABLES_OF_ALL = ("LOREBOT_CONFIG", "LOREBOT_TEST_")
@@ -27,8 +27,8 @@ _VARIABLES_OF_OTHERS = (*_VARIABLES_OF_ALL, "LOREBOT_ADAPTERS_")
 class ModelTable(Table):
     """``[model]``: the language model.
 
-    A ``path`` or a ``url`` pins it; without either the registry decides (``lorebot model use``),
-    and where that serves none the bot answers by quoting.
+    A ``path``, a ``url`` or an ``llm`` pins it; without any the registry decides
+    (``lorebot model use``), and where that serves none the bot answers by quoting.
     """
 
     path: Path | None = None
@@ -38,6 +38,9 @@ class ModelTable(Table):
     api_key: SecretStr = SecretStr("")
     name: str = ""
     """Which of the server's models; empty means its only one."""
+    llm: NamedClass | None = None
+    """``[model.llm]``: an LLM of LlamaIndex by class and arguments, which gives verdicts but no
+    probabilities."""
     context_tokens: int = Field(default=4096, ge=512)
     answer_tokens: int = Field(default=600, ge=16)
     answer_seconds: float = Field(default=180.0, gt=0)
@@ -48,9 +51,25 @@ class ModelTable(Table):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if self.path and self.url:
-            raise ValueError("path and url are both set: keep the one that shall serve")
+        if len(self._given) > 1:
+            names = " and ".join(self._given)
+            raise ValueError(f"{names} are both set: keep the one that shall serve")
         return self
+
+    @property
+    def pinned_by(self) -> str:
+        """The setting that names the model, so that the registry does not; "" where none does."""
+        return f"[model] {self._given[0]}" if self._given else ""
+
+    @property
+    def pinned(self) -> str:
+        """What that setting names, for people."""
+        return self.llm.class_name if self.llm else str(self.path or self.url)
+
+    @property
+    def _given(self) -> list[str]:
+        places = {"path": self.path, "url": self.url, "llm": self.llm}
+        return [name for name, value in places.items() if value]
 
 
 class SlackTable(Table):

@@ -35,17 +35,25 @@ class LorebotLLM(CustomLLM):
     """Arguments of a call (``temperature=0.7``, ``max_tokens=50``, …) override ``sampling``.
 
     They are the fields of Sampling; an unknown one is a TypeError. A plain prompt becomes a
-    user turn, because the model only knows conversations. What is awaited never blocks the event
-    loop, and stops computing when its task is cancelled. Raises ModelError.
+    user turn, because the model only knows conversations. ``cancellation`` ends every call that
+    is not awaited; what is awaited never blocks the event loop, and stops computing when its task
+    is cancelled. Raises ModelError.
     """
 
     _model: LanguageModel = PrivateAttr()
     _sampling: Sampling = PrivateAttr()
+    _cancellation: Cancellation | None = PrivateAttr()
 
-    def __init__(self, model: LanguageModel, sampling: Sampling | None = None) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        sampling: Sampling | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         super().__init__()
         self._model = model
         self._sampling = sampling or Sampling()
+        self._cancellation = cancellation
 
     @classmethod
     def class_name(cls) -> str:
@@ -164,7 +172,7 @@ class LorebotLLM(CustomLLM):
         cancellation: Cancellation | None = None,
     ) -> Iterator[str]:
         sampling = dataclasses.replace(self._sampling, **overrides)
-        yield from self._model.stream(messages, sampling, cancellation)
+        yield from self._model.stream(messages, sampling, cancellation or self._cancellation)
 
     async def _awaited(
         self, messages: Sequence[Message], overrides: dict[str, Any]

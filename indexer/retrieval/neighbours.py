@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from indexer.documents import Chunk
-from indexer.retrieval.ranking import Candidate
+from indexer.retrieval.nodes import Candidate
 
 # Measured: at .5, half as many again of the handbook's unanswerable questions were answered.
 _RELEVANT = 0.7

@@ -1,4 +1,4 @@
-"""The order of a question's candidates: twins folded, a second opinion, a nudge for the newer."""
+"""The order of a question's candidates: deduplicate, rerank, apply a recency prior."""
 
 from __future__ import annotations
 
@@ -7,44 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from indexer.documents import Passage
+from indexer.retrieval.nodes import Candidate, Explanation
 from indexer.retrieval.reranking import Reranker
 
 _DAY_SECONDS = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """How a passage came to its place.
-
-    A leg's rank counts from 1 among what its reader may see, None where that leg did not find the
-    passage; ``lexical`` and ``similarity`` are the Passage's. ``fused`` and ``reranked``, None
-    without a reranker, are in 0..1; ``freshness`` is added to the latter of them. ``folded``
-    counts the twins in whose stead the passage stands, ``merged`` names the positions of its
-    chunks where there are several.
-    """
-
-    lexical_rank: int | None
-    lexical: float
-    dense_rank: int | None
-    similarity: float
-    fused: float
-    reranked: float | None = None
-    freshness: float = 0.0
-    folded: int = 0
-    merged: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A passage on its way to the answer, with what has been found out about it."""
-
-    passage: Passage
-    explanation: Explanation
-
-    @property
-    def place(self) -> float:
-        """What candidates are ordered by, the highest first."""
-        return self.passage.score + self.explanation.freshness
 
 
 @dataclass(frozen=True, slots=True)

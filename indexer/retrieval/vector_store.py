@@ -18,7 +18,7 @@ from pydantic import PrivateAttr
 
 from indexer.documents import Audience, Chunk, Document, Vectors
 from indexer.errors import StoreError
-from indexer.retrieval.nodes import node_of, unit_length
+from indexer.retrieval.nodes import text_node_of, unit_length
 from indexer.stores.base import SearchRequest, Store
 
 _LEXICAL = {VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE}
@@ -96,7 +96,7 @@ class AudienceVectorStore(BasePydanticVectorStore):
         )
         passages = [passage for passage in found if passage.audience.admits(self._audience)]
         return VectorStoreQueryResult(
-            nodes=[node_of(passage) for passage in passages],
+            nodes=[text_node_of(passage) for passage in passages],
             similarities=[passage.score for passage in passages],
             ids=[passage.chunk.id for passage in passages],
         )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llama_index.core.schema import Document as LlamaDocument
-from pydantic import SecretStr
 
 from indexer.chunking.markdown import first_heading, unix_lines
 from indexer.documents import Audience, Document
 from indexer.errors import SourceError
+from indexer.named_class import named, plain, to_install, told
 from indexer.settings import LlamaHubSource
 from indexer.sources.base import Unreadable
 
-_READERS = "llama_index.readers."
 OWN_ID = "doc_id"
 """As ``id_field``: the id that the reader itself gives to a document."""
 
@@ -44,25 +42,25 @@ class LlamaHubReader:
     def _load(self) -> Iterator[LlamaDocument]:
         reader = self._reader()
         try:
-            loaded: Iterable[object] = reader(**_plain(self._table.arguments)).load_data(
-                **_plain(self._table.load)
+            loaded: Iterable[object] = reader(**plain(self._table.arguments)).load_data(
+                **plain(self._table.load)
             )
             for each in loaded:
                 if not isinstance(each, LlamaDocument):
                     raise TypeError(f"load_data gives {type(each).__name__}, not Document")
                 yield each
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            said = told(error, self._table.arguments, self._table.load)
             raise self._failure(
                 f"fails ({said})", "correct the source's arguments and load, or try again later"
             ) from error
 
     def _reader(self) -> Any:
-        module, _, name = self._table.reader.partition(":")
         try:
-            return getattr(importlib.import_module(module), name)
+            return named(self._table.reader)
         except ImportError as error:
-            raise self._failure(f"cannot be imported ({error})", _to_install(module)) from error
+            advice = to_install(self._table.reader)
+            raise self._failure(f"cannot be imported ({error})", advice) from error
         except AttributeError as error:
             raise self._failure("is not in its module", "correct the name after the :") from error
 
@@ -103,25 +101,8 @@ class LlamaHubReader:
         return SourceError(f"Source {self.name}: {self._table.reader} {problem}; {advice}.")
 
 
-def _plain(values: Any) -> Any:
-    """The arguments with their secrets told, for the reader alone."""
-    if isinstance(values, SecretStr):
-        return values.get_secret_value()
-    if isinstance(values, dict):
-        return {key: _plain(value) for key, value in values.items()}
-    return [_plain(value) for value in values] if isinstance(values, list) else values
-
-
 def _is_random(identifier: str) -> bool:
     try:
         return uuid.UUID(identifier).version == 4
     except ValueError:
         return False
-
-
-def _to_install(module: str) -> str:
-    package = "the package it comes from"
-    if module.startswith(_READERS):
-        family = module.removeprefix(_READERS).partition(".")[0]
-        package = f"llama-index-readers-{family.replace('_', '-')}"
-    return f"install {package} beside Lorebot (pip install …), or correct the name"

@@ -79,7 +79,15 @@ def test_an_answer_is_judged_at_every_step_and_cited(ask: Ask) -> None:
     assert answer.text == "The hotel limit in London is 180 GBP a night. [1]"
     assert kinds(answer) == {"evidence", "relevant", "conflicting", "supported", "useful"}
     assert answer.versions.model.startswith("scripted@")
-    assert set(answer.seconds) == {"route", "condense", "retrieve", "judge", "write", "check"}
+    assert set(answer.seconds) == {
+        "route",
+        "condense",
+        "retrieve",
+        "evidence",
+        "judge",
+        "write",
+        "check",
+    }
 
 
 def test_without_a_model_the_documents_are_quoted(ask: Ask) -> None:

@@ -40,7 +40,7 @@ from pydantic import PrivateAttr
 from bot.domain import prompts
 from bot.domain.values import Message
 from bot.serving.llama_cpp.engine import LlamaEngine
-from indexer.retrieval.nodes import node_of
+from indexer.retrieval.nodes import text_node_of
 from tests.benchmarks.questions import Case
 
 Tokenize = Callable[[Sequence[Message]], list[int]]
@@ -197,7 +197,7 @@ class Critiques:
         for text in texts:
             self._relevancy.evaluate(query=question, contexts=[text])
         writer = OverLlama(self._llama, self._context_tokens, answer_tokens)
-        nodes = [NodeWithScore(node=node_of(passage), score=1.0) for passage in case.passages]
+        nodes = [NodeWithScore(node=text_node_of(passage), score=1.0) for passage in case.passages]
         answer = str(get_response_synthesizer(llm=writer).synthesize(question, nodes))
         words = answer.split()
         for number, (start, end) in enumerate(pairwise((0, *ends))):

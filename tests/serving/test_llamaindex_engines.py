@@ -22,20 +22,28 @@ from llama_index.core.evaluation import (
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
-from llama_index.core.query_engine import RetrieverQueryEngine, RouterQueryEngine
+from llama_index.core.query_engine import (
+    CitationQueryEngine,
+    RetrieverQueryEngine,
+    RouterQueryEngine,
+)
 from llama_index.core.response_synthesizers import ResponseMode
 from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel, PrivateAttr
 
-from bot.domain.values import Message
+from bot.answering.pipeline import Pipeline
+from bot.domain.values import Message, Question
+from bot.serving.lending import FixedModels
 from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.llamaindex import LorebotLLM
 from bot.serving.model import LanguageModel, Sampling
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience, Document
 from indexer.embedding.embedding import LlamaCppEmbedding
+from indexer.index import Index, open_index
 from indexer.retrieval.retriever import AudienceRetriever
+from indexer.settings import FilesSource, IndexSettings
 from indexer.stores.sqlite import SqliteStore
 from indexer.sync.sync import Plan, apply
 from tests.services.scripted_model import ScriptedModel
@@ -127,6 +135,46 @@ def test_query_engine_shows_the_model_what_the_reader_may_see(
     assert QUESTION in llm.heard
     assert SABBATICAL in llm.heard
     assert "9,000" not in llm.heard
+
+
+@pytest.fixture(scope="module")
+def answering(
+    tmp_path_factory: pytest.TempPathFactory, cache_dir: Path
+) -> Iterator[tuple[Index, ScriptedModel]]:
+    """An index of two public pages, and a model that answers from the first."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "leave.md").write_text(f"# Leave\n\n{SABBATICAL}\n")
+    (folder / "lunch.md").write_text(f"# Lunch\n\n{SOUP}\n")
+    settings = IndexSettings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        cache_dir=cache_dir,
+        sources=(FilesSource(name="docs", path=folder, audience=("public",)),),
+    )
+    with open_index(settings) as index:
+        index.sync()
+        yield index, ScriptedModel("Everybody may take six weeks off [1].")
+
+
+@pytest.mark.parametrize("engine", [RetrieverQueryEngine, CitationQueryEngine])
+def test_an_engine_of_llamaindex_gives_the_answer_that_the_pipeline_gives(
+    answering: tuple[Index, ScriptedModel],
+    engine: type[RetrieverQueryEngine] | type[CitationQueryEngine],
+) -> None:
+    """The same retriever, model and passages; what the pipeline adds is that it is judged."""
+    index, model = answering
+    asked = "Everybody may take how many weeks off?"
+    ours = Pipeline(index, FixedModels(model)).answer(Question("q", asked, PUBLIC))
+    assert ours.text == "Everybody may take six weeks off. [1]"
+    retriever, llm = index.retriever(PUBLIC), LorebotLLM(model)
+    if engine is CitationQueryEngine:
+        theirs = CitationQueryEngine(retriever, llm=llm).query(asked)
+    else:
+        theirs = RetrieverQueryEngine.from_args(retriever, llm=llm).query(asked)
+    assert str(theirs) == "Everybody may take six weeks off [1]."
+    (citation,) = ours.citations
+    first = theirs.source_nodes[0].node
+    assert first.metadata["document_id"] == citation.passage.chunk.document_id
+    assert citation.passage.chunk.text in first.get_content()
 
 
 def test_query_engine_streams(llm: Overheard, retriever: AudienceRetriever) -> None:

@@ -137,8 +137,12 @@ def test_search_and_embedding_are_spans_inside_the_stage_that_needs_them(
     parents = {name_of(one): one.parent_id for one in heard.completed_spans}
     names = {one.id_: name_of(one) for one in heard.completed_spans}
     assert {name: names.get(parent or "") for name, parent in parents.items()} == {
-        "LlamaCppEmbedding.embed": "AudienceRetriever.explained",
-        "AudienceRetriever.explained": "retrieve",
+        "LlamaCppEmbedding.embed": "AudienceRetriever._retrieve",
+        "RecencyPrior._postprocess_nodes": "AudienceRetriever._retrieve",
+        "Deduplicate._postprocess_nodes": "AudienceRetriever._retrieve",
+        "MergeNeighbours._postprocess_nodes": "AudienceRetriever._retrieve",
+        "AudienceRetriever._retrieve": "AudienceRetriever.retrieve",
+        "AudienceRetriever.retrieve": "retrieve",
         "retrieve": QUESTION,
         QUESTION: None,
     }

@@ -62,11 +62,16 @@ def test_a_question_is_one_trace_with_every_stage_and_no_content(
         "route": "question",
         "condense": "question",
         "retrieve": "question",
+        "evidence": "question",
         "judge": "question",
         "write": "question",
         "check": "write",
-        "AudienceRetriever.explained": "retrieve",
-        "LlamaCppEmbedding.embed": "retrieve",  # the last time, to judge what was found
+        "AudienceRetriever.retrieve": "retrieve",
+        "AudienceRetriever._retrieve": "AudienceRetriever.retrieve",
+        "RecencyPrior._postprocess_nodes": "AudienceRetriever._retrieve",
+        "Deduplicate._postprocess_nodes": "AudienceRetriever._retrieve",
+        "MergeNeighbours._postprocess_nodes": "AudienceRetriever._retrieve",
+        "LlamaCppEmbedding.embed": "evidence",  # the last time, to score what was found
     }
     assert {one.trace_id.hex() for one in spans} == {trace_id_of(question_id)}
     (root,) = [one for one in spans if one.name == "question"]

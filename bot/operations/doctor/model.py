@@ -7,11 +7,13 @@ from contextlib import closing
 
 from bot.domain.errors import LorebotError, RecordsError
 from bot.domain.settings import Settings
+from bot.domain.values import Message
 from bot.models.registry import Registry
 from bot.operations.doctor.finding import Finding, well, wrong
 from bot.records.database import Database
 from bot.records.probe import probe
-from bot.serving.opening import connect_model, load_model
+from bot.serving.model import Sampling
+from bot.serving.opening import connect_model, load_model, make_model
 
 
 def model(settings: Settings) -> Iterator[Finding]:
@@ -28,6 +30,14 @@ def model(settings: Settings) -> Iterator[Finding]:
         mend = "Check [model] url, name and api_key, and that the server runs."
         try:
             with closing(connect_model(table)) as opened:
+                yield well("model", f"{opened.identity.name} answers.")
+        except LorebotError as error:
+            yield wrong("model", str(error), mend)
+    elif table.llm:
+        mend = "Check class and arguments of [model.llm], and that its server runs."
+        try:
+            with closing(make_model(table.llm, table.context_tokens)) as opened:
+                next(opened.stream([Message("user", "Say yes.")], Sampling(max_tokens=4)), "")
                 yield well("model", f"{opened.identity.name} answers.")
         except LorebotError as error:
             yield wrong("model", str(error), mend)

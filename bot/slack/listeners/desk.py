@@ -49,8 +49,7 @@ def register_admin_listeners(
     statistics, people = Statistics(database), People(database)
     forgetting = Forgetting(database)
     registry = Registry(database, settings.models_dir)
-    pinned = str(settings.model.path or settings.model.url)
-    overview = Overview(index, health, statistics, registry, pinned)
+    overview = Overview(index, health, statistics, registry, settings.model.pinned)
     permalinks = Permalinks()
     unanswered = Unanswered(statistics, permalinks)
 

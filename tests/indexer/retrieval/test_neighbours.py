@@ -10,7 +10,8 @@ from bot.answering.excerpts import excerpts
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience, Chunk, Document, Passage
 from indexer.retrieval.neighbours import joined, merged
-from indexer.retrieval.ranking import Candidate, candidates
+from indexer.retrieval.nodes import Candidate
+from indexer.retrieval.ranking import candidates
 
 PUBLIC = Audience.of("public")
 

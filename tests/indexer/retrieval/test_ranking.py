@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from indexer.documents import Audience, Chunk, Passage
-from indexer.retrieval.ranking import Candidate, Freshness, candidates, folded, freshened, reranked
+from indexer.retrieval.nodes import Candidate
+from indexer.retrieval.ranking import Freshness, candidates, folded, freshened, reranked
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PUBLIC = Audience.of("public")
