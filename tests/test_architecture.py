@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import file_tree
+from tests import file_tree, settings_page
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "bot", "indexer")
@@ -137,6 +137,20 @@ def test_imports_go_one_way() -> None:
 
 def test_the_written_tree_is_the_tree_on_disk() -> None:
     assert file_tree.written() == file_tree.tree(), "run: python -m tests.file_tree"
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    written = settings_page.PAGE.read_text(encoding="utf-8")
+    assert written == settings_page.page(), "run: python -m tests.settings_page"
+    assert not [line for line in written.splitlines() if line.endswith("|  |")]
+
+
+def test_roots_have_few_entries_and_the_readme_is_short() -> None:
+    """Twelve rooms and loose files at most, besides what makes a folder a package."""
+    for package in ("adapters", "bot"):
+        entries = {path.name for path in (ROOT / package).iterdir() if path.name[0] not in "._"}
+        assert len(entries - {"py.typed"}) <= 12, sorted(entries)
+    assert len((ROOT / "README.md").read_bytes()) < 8192
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
