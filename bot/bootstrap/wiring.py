@@ -74,7 +74,7 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
         elif table.url:
             models = ServerModels(partial(connect_model, table))
         elif table.llm:
-            models = FixedModels(make_model(table.llm, table.context_tokens))
+            models = ServerModels(partial(make_model, table.llm, table.context_tokens))
         elif database or settings.has_records:
             database = database or stack.enter_context(closing(Database(settings.records_url)))
             registry = Registry(database, settings.models_dir)
