@@ -10,8 +10,8 @@ from bot.records.answers import Answers
 from bot.records.channels import Channels, People
 from bot.records.database import Database
 from bot.slack.connection.pace import Paces
-from bot.slack.rendering import blocks
-from bot.slack.rendering.blocks import Rendered
+from bot.slack.rendering import messages
+from bot.slack.rendering.messages import SlackMessage
 from bot.slack.rendering.phrases import phrases
 from bot.slack.rendering.spoken import Spoken
 from bot.slack.replies.reply import Reply
@@ -23,7 +23,7 @@ from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, ask, finished,
 MEALS = "How much may I spend on meals per day when I travel?"
 RATE_LIMITED = {"status": 429, "headers": {"Retry-After": "1"}}
 BODY = "Meals: 45 EUR. [1] Hotels: 120 EUR. [2]"
-WHOLE = Rendered(BODY, BODY, [{"type": "divider"}])
+WHOLE = SlackMessage(BODY, BODY, [{"type": "divider"}])
 
 
 def calls(workspace: Workspace) -> list[str]:
@@ -214,7 +214,7 @@ def test_one_message_whose_answer_is_lost_is_not_posted_again(desk: Desk) -> Non
 def test_an_enormous_answer_is_cut_and_says_so(workspace: Workspace) -> None:
     text = "```\n" + "row of a table\n" * 2_000 + "```"
     question = Question("q", "?", Audience.of("public"))
-    rendered = blocks.answered("a", Answer(question, text, Ending.QUOTED, Versions("", "", "")))
+    rendered = messages.answered("a", Answer(question, text, Ending.QUOTED, Versions("", "", "")))
     ts = workspace.post(ALICE, HELP, "how?")
     client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
     client.chat_postMessage(channel=HELP, thread_ts=ts, text=rendered.text, blocks=rendered.blocks)

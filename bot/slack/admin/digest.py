@@ -14,7 +14,8 @@ from bot.slack.admin.command import COMMAND, Call, Usage
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
 from bot.slack.connection.clients import current_team, serving
-from bot.slack.rendering.said import Said, context, header, plain, section
+from bot.slack.rendering.blocks import context, header, section
+from bot.slack.rendering.messages import SlackMessage, paragraph
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Unanswered:
         self._statistics = statistics
         self._permalinks = permalinks
 
-    def said(self, client: WebClient, days: int = 7) -> Said:
+    def said(self, client: WebClient, days: int = 7) -> SlackMessage:
         team = current_team()
         asked = [
             one for one in self._statistics.unanswered(days) if one.team in ("", team) or not team
@@ -47,14 +48,13 @@ class Unanswered:
                 shown.append(one)
         title = f"Unanswered in the last {days} days"
         if not asked:
-            return Said(
-                title, (header(title), section("Nothing: every question found its answer."))
-            )
+            nothing = section("Nothing: every question found its answer.")
+            return SlackMessage(title, tail=[header(title), nothing])
         rows = [f"•  {self._row(client, one)}" for one in shown[:_SHOWN]]
         pieces = [section("\n".join(part)) for part in _pieces(rows)]
         more = len(asked) - len(shown[:_SHOWN])
         note = [context(f"And {more} more, or asked where not everybody reads.")] if more else []
-        return Said(f"{title}: {len(asked)}", (header(title), *pieces, *note))
+        return SlackMessage(f"{title}: {len(asked)}", tail=[header(title), *pieces, *note])
 
     def _row(self, client: WebClient, one: AskedBefore) -> str:
         question = self._permalinks.question(client, one)
@@ -82,7 +82,7 @@ class DigestCommand:
         self._team = team
         jobs.schedule(_JOB, at, self._due)
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         match call.words:
             case ():
                 return self._unanswered.said(call.client)
@@ -91,7 +91,7 @@ class DigestCommand:
                     raise SlackError("No channel is set for it: [slack] digest_channel.")
                 with serving(self._team):
                     self._post()
-                return plain(f"Posted to <#{self._channel}>.")
+                return paragraph(f"Posted to <#{self._channel}>.")
         raise Usage(f"I know {COMMAND} {self.usage}")
 
     def _due(self, moment: str) -> None:
@@ -105,7 +105,7 @@ class DigestCommand:
         said = self._unanswered.said(self._client)
         with slack_call("post the digest"):
             self._client.chat_postMessage(
-                channel=self._channel, unfurl_links=False, unfurl_media=False, **said.body
+                channel=self._channel, unfurl_links=False, unfurl_media=False, **said.arguments
             )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bot.records.audit import BOT, Act, Audit
 from bot.slack.admin.command import Call
 from bot.slack.admin.overview import Overview
-from bot.slack.rendering.mrkdwn import link
-from bot.slack.rendering.said import Said, header, lines, safe, section
+from bot.slack.rendering.blocks import header, section
+from bot.slack.rendering.messages import SlackMessage, listing
+from bot.slack.rendering.mrkdwn import link, safe_line
 
 _ACTS = 20
 
@@ -17,14 +18,14 @@ class StatusCommand:
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         parts = (
             "\n".join(self._overview.health()),
             "\n".join(self._overview.freshness()) or "Nothing is indexed yet.",
             self._overview.serving(),
             self._overview.queue(),
         )
-        return Said("\n\n".join(parts), (header("Status"), *map(section, parts)))
+        return SlackMessage("\n\n".join(parts), tail=[header("Status"), *map(section, parts)])
 
 
 class SourcesCommand:
@@ -33,9 +34,9 @@ class SourcesCommand:
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         rows = self._overview.freshness(in_detail=True)
-        return lines("Sources", rows, "Nothing is indexed yet.")
+        return listing("Sources", rows, "Nothing is indexed yet.")
 
 
 class FeedbackCommand:
@@ -44,7 +45,7 @@ class FeedbackCommand:
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         pages = self._overview.statistics.worst_pages()
         worst = "\n".join(
             f"•  {page.down} :thumbsdown:  {page.up} :thumbsup:  {link(page.url, page.title)}"
@@ -56,7 +57,8 @@ class FeedbackCommand:
             else ("No public page stands behind an answer that was voted down.")
         )
         votes = self._overview.votes()
-        return Said(f"{votes}\n{worst}", (header("Feedback"), section(votes), section(worst)))
+        blocks = [header("Feedback"), section(votes), section(worst)]
+        return SlackMessage(f"{votes}\n{worst}", tail=blocks)
 
 
 class AuditCommand:
@@ -65,13 +67,13 @@ class AuditCommand:
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         rows = [_row(act) for act in self._audit.newest(_ACTS)]
-        return lines("The newest acts of admins", rows, "Nobody has done anything yet.")
+        return listing("The newest acts of admins", rows, "Nobody has done anything yet.")
 
 
 def _row(act: Act) -> str:
     when = f"{act.at:%-d %b %H:%M} UTC" if act.at else ""
-    subject = f" `{safe(act.subject, 80)}`" if act.subject else ""
+    subject = f" `{safe_line(act.subject, 80)}`" if act.subject else ""
     who = "by itself" if act.actor == BOT else f"<@{act.actor}>"
-    return f"•  {when}  {who}  *{safe(act.action)}*{subject}  {safe(act.outcome)}"
+    return f"•  {when}  {who}  *{safe_line(act.action)}*{subject}  {safe_line(act.outcome)}"

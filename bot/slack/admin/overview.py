@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.models.registry import Registry
 from bot.records.statistics import Statistics, Week
-from bot.slack.rendering.said import safe
+from bot.slack.rendering.mrkdwn import safe_line
 from bot.telemetry.health import Health
 from indexer.index import Index
 
@@ -33,7 +33,7 @@ class Overview:
 
     def health(self) -> list[str]:
         return [
-            f":red_circle: *{part}*: {safe(problem, 400)}"
+            f":red_circle: *{part}*: {safe_line(problem, 400)}"
             if problem
             else f":large_green_circle: {part}"
             for part, problem in self._health.problems().items()
@@ -49,31 +49,31 @@ class Overview:
         rows = []
         for source in sorted({*journal, *counts}):
             entry = journal.get(source)
-            row = f"•  *{safe(source)}*: {counts.get(source, 0)} documents, "
+            row = f"•  *{safe_line(source)}*: {counts.get(source, 0)} documents, "
             row += f"read {ago(entry.finished)}" if entry else "never read to its end"
             if entry and entry.unreadable:
                 row += f", {len(entry.unreadable)} unreadable"
             if entry and entry.failure:
-                row += f"\n      :warning: {safe(entry.failure, 400)}"
+                row += f"\n      :warning: {safe_line(entry.failure, 400)}"
             if entry and in_detail:
                 reasons = list(entry.unreadable.values())[:_UNREADABLE_SHOWN]
-                row += "".join(f"\n      ◦  {safe(reason, 200)}" for reason in reasons)
+                row += "".join(f"\n      ◦  {safe_line(reason, 200)}" for reason in reasons)
             rows.append(row)
         return rows
 
     def serving(self) -> str:
         """One line: which model answers."""
         if self._pinned:
-            return f"Answers are written by *{safe(self._pinned)}*, which the settings name."
+            return f"Answers are written by *{safe_line(self._pinned)}*, which the settings name."
         serving = self._registry.serving()
         if serving.version is None:
             return "No model serves: answers are quoted from the documents."
-        line = f"Answers are written by *{safe(serving.version.name)}*"
+        line = f"Answers are written by *{safe_line(serving.version.name)}*"
         if serving.canary:
             share = f"{serving.canary.share:.0%} of the questions"
             channels = " ".join(f"<#{channel}>" for channel in serving.canary.channels)
             reach = " and ".join(filter(None, (share if serving.canary.share else "", channels)))
-            line += f"; *{safe(serving.canary.version.name)}* is tried on {reach}"
+            line += f"; *{safe_line(serving.canary.version.name)}* is tried on {reach}"
         return f"{line}."
 
     def queue(self) -> str:

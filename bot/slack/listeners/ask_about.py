@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from bot.domain.values import Asked, Occasion
 from bot.slack.connection.calls import SlackCallFailed, slack_call
-from bot.slack.rendering.feedback_form import plain
+from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, section
 from bot.slack.rendering.mrkdwn import cut, plain_question, safe_mrkdwn
 from bot.slack.rendering.phrases import Phrases
 from bot.slack.rendering.spoken import Spoken
@@ -47,7 +47,7 @@ class AskAbout:
             ack()
 
 
-def _form(body: dict[str, Any], spoken: Phrases) -> dict[str, Any]:
+def _form(body: dict[str, Any], spoken: Phrases) -> Block:
     message = body["message"]
     quoted = cut(plain_question(message.get("text") or ""), _QUOTED_CHARACTERS)
     place = {
@@ -56,34 +56,25 @@ def _form(body: dict[str, Any], spoken: Phrases) -> dict[str, Any]:
         "quoted": quoted,
     }
     quotation = "\n".join(f"&gt; {line}" for line in safe_mrkdwn(quoted or "…").splitlines())
-    return {
-        "type": "modal",
-        "callback_id": _FORM,
-        "private_metadata": json.dumps(place),
-        "title": plain(spoken.about_title),
-        "submit": plain(spoken.ask),
-        "close": plain(spoken.cancel),
-        "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": cut(quotation, 2_900)}},
-            {
-                "type": "input",
-                "block_id": _QUESTION,
-                "label": plain(spoken.about_question),
-                "hint": plain(spoken.about_hint),
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": _QUESTION,
-                    "max_length": _QUESTION_CHARACTERS,
-                },
-            },
-        ],
+    question = {
+        "type": "plain_text_input",
+        "action_id": _QUESTION,
+        "max_length": _QUESTION_CHARACTERS,
     }
+    return modal(
+        spoken.about_title,
+        [section(quotation), input_block(spoken.about_question, question, hint=spoken.about_hint)],
+        callback_id=_FORM,
+        metadata=json.dumps(place),
+        submit=spoken.ask,
+        close=spoken.cancel,
+    )
 
 
 def _asked(body: dict[str, Any], view: dict[str, Any]) -> Asked:
     """The question and, below it, the words it is about."""
     place = json.loads(view["private_metadata"])
-    typed = str(view["state"]["values"][_QUESTION][_QUESTION].get("value") or "")
+    typed = str(filled_in(view)[_QUESTION].get("value") or "")
     channel = place["channel"]
     return Asked(
         id=f"form:{view['id']}",

@@ -17,12 +17,12 @@ from bot.slack.connection.calls import (
     slack_call,
     temporary,
 )
-from bot.slack.rendering.blocks import SHARE_ACTION, note
+from bot.slack.rendering.messages import SHARE_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question, safe_mrkdwn
 from bot.slack.rendering.spoken import Spoken
 from bot.slack.replies.audience import Audiences, Refused
+from bot.slack.replies.ephemeral import answer_click, post_directly
 from bot.slack.replies.questions import Questions
-from bot.slack.replies.tell import tell_clicker
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class AskCommand:
             ack()
             spoken = self._spoken.to_person(person, answer.question if answer else None)
             said = note(spoken.sharing if mine else spoken.vote_gone)
-            tell_clicker(self._client, body, said)
+            answer_click(self._client, body, said)
 
     def _share(self, answer_id: str) -> None:
         """A job: nothing of the private answer is shown. The question is put into the channel and
@@ -85,8 +85,9 @@ class AskCommand:
             _log.warning("Question %s is not shared: %s", private.id, error)
             spoken = self._spoken.to(private)
             phrase = error.phrase if isinstance(error, Refused) else "not_there"
+            told = note(getattr(spoken, phrase))
             self._jobs.step(
-                "tell", lambda: self._tell(private.asker, getattr(spoken, phrase)), temporary
+                "tell", lambda: post_directly(self._client, private.asker, told), temporary
             )
             return
         self._questions.take(_in_channel(private, ts))
@@ -118,13 +119,6 @@ class AskCommand:
                 unfurl_media=False,
             )
         return str(posted["ts"])
-
-    def _tell(self, person: str, sentence: str) -> None:
-        told = note(sentence)
-        with slack_call("tell the asker"):
-            self._client.chat_postMessage(
-                channel=person, text=told.text, blocks=told.blocks, unfurl_links=False
-            )
 
 
 def _asked(body: dict[str, Any]) -> Asked:

@@ -14,12 +14,12 @@ from bot.records.threads import Threads
 from bot.slack.connection.calls import SlackCallFailed, without_retries
 from bot.slack.listeners.addressed import follows_an_answer, is_question, told_about_thread
 from bot.slack.listeners.escalation import Escalating
-from bot.slack.rendering.blocks import note
+from bot.slack.rendering.messages import note
 from bot.slack.rendering.mrkdwn import plain_question
 from bot.slack.rendering.spoken import Spoken
 from bot.slack.replies.attachments import attached_files
+from bot.slack.replies.ephemeral import post_note
 from bot.slack.replies.questions import Questions
-from bot.slack.replies.tell import tell
 from bot.slack.replies.thread import thread_messages
 
 _log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Asking:
         else:
             self._threads.unmute(event["channel"], thread)
         said = note(spoken.muted if word == "mute" else spoken.unmuted)
-        tell(self._client, event["channel"], event["user"], said, thread=thread)
+        post_note(self._client, event["channel"], event["user"], said, thread=thread)
         return True
 
 

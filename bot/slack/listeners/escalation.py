@@ -15,11 +15,12 @@ from bot.records.channels import Channels
 from bot.records.corrections import Corrections
 from bot.records.threads import Escalation, Escalations
 from bot.slack.connection.calls import retrying_only_refusals, slack_call, temporary
-from bot.slack.rendering.blocks import ASK_PERSON_ACTION, button, note
+from bot.slack.rendering.blocks import button
+from bot.slack.rendering.messages import ASK_PERSON_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question
 from bot.slack.rendering.phrases import Phrases
 from bot.slack.rendering.spoken import Spoken
-from bot.slack.replies.tell import put_in_place, tell, tell_clicker
+from bot.slack.replies.ephemeral import answer_click, post_note, replace_clicked
 from bot.slack.replies.thread import thread_messages
 
 _JOB = "escalate"
@@ -52,19 +53,19 @@ class Escalating:
         def wanted(ack: Ack, body: dict[str, Any]) -> None:
             said = self._begin(body)
             ack()
-            tell_clicker(self._client, body, note(said))
+            answer_click(self._client, body, note(said))
 
         @app.action(_LEARN)
         def learn(ack: Ack, body: dict[str, Any]) -> None:
             self._let_learn(*_of(body))
             ack()
-            put_in_place(body, note(self._to_clicker(body).learned))
+            replace_clicked(body, note(self._to_clicker(body).learned))
 
         @app.action(_DISCARD)
         def discard(ack: Ack, body: dict[str, Any]) -> None:
             self._corrections.withdraw(*_of(body))
             ack()
-            put_in_place(body, note(self._to_clicker(body).discarded))
+            replace_clicked(body, note(self._to_clicker(body).discarded))
 
     def heard(self, event: dict[str, Any]) -> bool:
         """Whether a message in a thread is the reply of somebody who was called; then it is kept.
@@ -82,11 +83,11 @@ class Escalating:
         self._escalations.replied(called.answer_id, person)
         spoken = self._to_person(person, called.answer_id)
         buttons = [
-            button(_LEARN, spoken.may_learn, called.answer_id),
-            button(_DISCARD, spoken.discard, called.answer_id),
+            button(spoken.may_learn, _LEARN, called.answer_id),
+            button(spoken.discard, _DISCARD, called.answer_id),
         ]
-        said = note(spoken.reply_kept, buttons)
-        tell(self._client, event["channel"], person, said, thread=event["thread_ts"])
+        said = note(spoken.reply_kept, *buttons)
+        post_note(self._client, event["channel"], person, said, thread=event["thread_ts"])
         return True
 
     def _begin(self, body: dict[str, Any]) -> str:

@@ -14,11 +14,12 @@ from bot.records.answers import Answers
 from bot.records.corrections import Corrections
 from bot.records.votes import Votes
 from bot.slack.connection.calls import SlackCallFailed, slack_call
-from bot.slack.rendering.blocks import FEEDBACK_ACTION, Rendered, button, note
+from bot.slack.rendering.blocks import button, modal, plain_text
 from bot.slack.rendering.feedback_form import FEEDBACK_FORM, feedback_form, given_correction
+from bot.slack.rendering.messages import FEEDBACK_ACTION, SlackMessage, note
 from bot.slack.rendering.phrases import Phrases
 from bot.slack.rendering.spoken import Spoken
-from bot.slack.replies.tell import put_in_place, tell, tell_clicker
+from bot.slack.replies.ephemeral import answer_click, post_note, replace_clicked
 from bot.telemetry.counters import VOTES
 
 _log = logging.getLogger(__name__)
@@ -62,10 +63,10 @@ class Feedback:
         ack()
         if vote is None or not kept:
             spoken = self._spoken.to_person(body["user"]["id"])
-            tell_clicker(self._client, body, note(spoken.vote_gone))
+            answer_click(self._client, body, note(spoken.vote_gone))
             return
         opened = vote.thumb is Thumb.DOWN and self._open_form(body, vote.answer_id)
-        tell_clicker(self._client, body, self._thanks(vote, form_is_open=opened))
+        answer_click(self._client, body, self._thanks(vote, form_is_open=opened))
 
     def _told_more(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
@@ -81,14 +82,15 @@ class Feedback:
             ack()
             return
         thanks = spoken.learned if correction.may_learn else spoken.corrected
-        ack(response_action="update", view=_closing(thanks if kept else spoken.vote_gone, spoken))
+        told = {"type": "section", "text": plain_text(thanks if kept else spoken.vote_gone)}
+        ack(response_action="update", view=modal(spoken.feedback_title, [told]))
 
     def _withdrawn(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = body["actions"][0]["value"], body["user"]["id"]
         self._votes.withdraw(answer_id, person, at=_moment(body["actions"][0].get("action_ts")))
         self._corrections.withdraw(answer_id, person)
         ack()
-        put_in_place(body, note(self._to(person, answer_id).withdrawn))
+        replace_clicked(body, note(self._to(person, answer_id).withdrawn))
 
     def _reacted(self, event: dict[str, Any]) -> None:
         thumb, answer_id = self._meant(event)
@@ -98,7 +100,9 @@ class Feedback:
         if self._cast(vote):
             item = event["item"]
             thanks = self._thanks(vote, form_is_open=False)
-            tell(self._client, item["channel"], event["user"], thanks, thread=self._thread(vote))
+            post_note(
+                self._client, item["channel"], event["user"], thanks, thread=self._thread(vote)
+            )
 
     def _took_back(self, event: dict[str, Any]) -> None:
         """Only the vote that the reaction was; a newer one of the other kind stands."""
@@ -131,14 +135,14 @@ class Feedback:
             return False
         return True
 
-    def _thanks(self, vote: Vote, *, form_is_open: bool) -> Rendered:
+    def _thanks(self, vote: Vote, *, form_is_open: bool) -> SlackMessage:
         spoken = self._to(vote.voter, vote.answer_id)
-        buttons = [button(_WITHDRAW, spoken.withdraw, vote.answer_id)]
+        buttons = [button(spoken.withdraw, _WITHDRAW, vote.answer_id)]
         if vote.thumb is Thumb.DOWN and not form_is_open:
-            buttons.insert(0, button(_TELL_MORE, spoken.tell_more, vote.answer_id))
+            buttons.insert(0, button(spoken.tell_more, _TELL_MORE, vote.answer_id))
         return note(
             spoken.thanks_up if vote.thumb is Thumb.UP else spoken.thanks_down,
-            buttons,
+            *buttons,
         )
 
     def _thread(self, vote: Vote) -> str | None:
@@ -162,11 +166,3 @@ def _vote(body: dict[str, Any]) -> Vote | None:
 def _moment(ts: object) -> datetime:
     """When something happened by Slack's clock, which orders what Slack may tell late or twice."""
     return datetime.fromtimestamp(float(str(ts)), UTC) if ts else datetime.now(UTC)
-
-
-def _closing(sentence: str, spoken: Phrases) -> dict[str, Any]:
-    return {
-        "type": "modal",
-        "title": {"type": "plain_text", "text": spoken.feedback_title},
-        "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence}}],
-    }

@@ -19,8 +19,8 @@ from bot.slack.admin.forget import forget_person
 from bot.slack.admin.overview import Overview
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import slack_call
+from bot.slack.rendering.blocks import Block, actions, button, context, header, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
-from bot.slack.rendering.said import Block, actions, button, context, header, section
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)

@@ -50,6 +50,11 @@ def safe_mrkdwn(text: str) -> str:
     return _escape(_unlinked(text).replace("&", "&amp;"))
 
 
+def safe_line(text: str, limit: int = 300) -> str:
+    """Words of a person or a document on one line, of at most ``limit`` characters."""
+    return cut(safe_mrkdwn(" ".join(text.split())), limit)
+
+
 def link(url: str, label: str) -> str:
     """A mrkdwn link to one of our own citations; just the label where there is nothing to open."""
     label = _escape(_labels(label).replace("&", "&amp;")).replace("|", "¦")

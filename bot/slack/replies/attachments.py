@@ -16,7 +16,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from slack_sdk import WebClient
 
 from bot.domain.values import AttachedFile
-from bot.slack.rendering.blocks import FILE_MEGABYTES
+from bot.slack.rendering.messages import FILE_MEGABYTES
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
 from indexer.extraction import KINDS, Extractor

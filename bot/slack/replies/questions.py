@@ -17,15 +17,15 @@ from bot.records.answers import Answers
 from bot.records.channels import Channels
 from bot.records.turns import Turns
 from bot.serving.model import Cancellation
-from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.connection.calls import SlackCallFailed, temporary
 from bot.slack.connection.pace import Paces
-from bot.slack.rendering import blocks
-from bot.slack.rendering.blocks import Rendered
+from bot.slack.rendering import messages
+from bot.slack.rendering.messages import SlackMessage
 from bot.slack.rendering.phrases import Phrases
 from bot.slack.rendering.spoken import Spoken
 from bot.slack.replies.attachments import Attachments
 from bot.slack.replies.audience import Audiences, Refused
-from bot.slack.replies.private_reply import PrivateReply
+from bot.slack.replies.ephemeral import EphemeralReply, post_directly
 from bot.slack.replies.reply import Reply
 from bot.slack.replies.running import Running
 from bot.slack.replies.status import StatusLines
@@ -54,7 +54,7 @@ class AnyReply(Protocol):
     @property
     def show(self) -> Show: ...
 
-    def complete(self, rendered: Rendered) -> None: ...
+    def complete(self, rendered: SlackMessage) -> None: ...
 
 
 class Questions:
@@ -153,7 +153,7 @@ class Questions:
 
     def _reply(self, asked: Asked, spoken: Phrases, cancellation: Cancellation) -> AnyReply:
         if asked.occasion is Occasion.COMMAND:
-            return PrivateReply(self._client, asked)
+            return EphemeralReply(self._client, asked)
         return Reply(
             self._client,
             self._answers,
@@ -229,9 +229,9 @@ class Questions:
         ):
             return  # nobody has asked the bot, so nobody misses it
         if answer:
-            rendered = blocks.answered(answer_id, answer, asked, spoken)
+            rendered = messages.answered(answer_id, answer, asked, spoken)
         else:
-            rendered = blocks.apology(apology or spoken.unexpected, asked.id, spoken)
+            rendered = messages.apology(apology or spoken.unexpected, asked.id, spoken)
         reply.complete(rendered)
         counted.note_ending(asked, answer.ending if answer else counted.FAILED)
 
@@ -239,8 +239,4 @@ class Questions:
         """Where the bot may not write in a channel, the asker alone is told."""
         if asked.occasion is Occasion.OVERHEARD:
             return
-        told = blocks.note(spoken.not_there)
-        with slack_call("tell the asker"):
-            self._client.chat_postMessage(
-                channel=asked.asker, text=told.text, blocks=told.blocks, unfurl_links=False
-            )
+        post_directly(self._client, asked.asker, messages.note(spoken.not_there))

@@ -14,8 +14,8 @@ from bot.domain.values import Asked, Occasion, Stage
 from bot.records.answers import Answers
 from bot.slack.connection.calls import SlackCallFailed, retrying_only_refusals, slack_call
 from bot.slack.connection.pace import Paces
-from bot.slack.rendering import blocks
-from bot.slack.rendering.blocks import Rendered
+from bot.slack.rendering import messages
+from bot.slack.rendering.messages import SlackMessage
 from bot.slack.rendering.phrases import Phrases
 from bot.slack.replies.status import StatusLines
 from bot.slack.replies.stream import EXPIRED, STOPPED, Stream
@@ -88,7 +88,7 @@ class Reply:
         elif self._drafts or (self._stream and self._stream.failure == EXPIRED):
             self._show_draft(text)
 
-    def complete(self, rendered: Rendered) -> None:
+    def complete(self, rendered: SlackMessage) -> None:
         """Put the final text into the message. May be repeated. Raises SlackCallFailed."""
         stream, self._stream = self._stream, None
         if stream and stream.finish(rendered, reply_metadata(self._asked.id)):
@@ -122,7 +122,7 @@ class Reply:
             self._nothing_posted = True
             return ""
         self._drafts = True
-        return self._post(blocks.searching(self._spoken))
+        return self._post(messages.searching(self._spoken))
 
     def _show_draft(self, text: str) -> None:
         now = time.monotonic()
@@ -135,7 +135,7 @@ class Reply:
             self._drafts_until = math.inf
             return
         try:
-            self._update(blocks.draft(text))
+            self._update(messages.draft(text))
         except SlackCallFailed as error:
             _log.info("A draft could not be shown: %s", error)
             self._paces.updates.pause(error.retry_after)
@@ -149,7 +149,7 @@ class Reply:
         except RecordsError:
             return True
 
-    def _replace(self, rendered: Rendered) -> None:
+    def _replace(self, rendered: SlackMessage) -> None:
         """A new message only if somebody deleted it."""
         try:
             self._update(rendered)
@@ -159,7 +159,7 @@ class Reply:
                 self._update(rendered)
             elif error.reason in _UNACCEPTABLE:
                 _log.warning("%s Posting its text alone.", error)
-                self._update(Rendered(rendered.text))
+                self._update(SlackMessage(rendered.text))
             elif error.reason in _GONE:
                 self.ts = self._posted_earlier(but=self.ts) or self._post(rendered)
             else:
@@ -174,27 +174,25 @@ class Reply:
             if error.reason not in (EXPIRED, STOPPED):
                 raise
 
-    def _post(self, rendered: Rendered) -> str:
+    def _post(self, rendered: SlackMessage) -> str:
         client = retrying_only_refusals(self._client)
         with self._status.giving_way(self._asked), slack_call("post a reply"):
             posted = client.chat_postMessage(
                 channel=self._asked.channel,
                 thread_ts=self._asked.thread,
-                text=rendered.text,
-                blocks=rendered.blocks,
+                **rendered.arguments,
                 metadata=reply_metadata(self._asked.id),
                 unfurl_links=False,
                 unfurl_media=False,
             )
         return str(posted["ts"])
 
-    def _update(self, rendered: Rendered) -> None:
+    def _update(self, rendered: SlackMessage) -> None:
         with slack_call("update a reply"):
             self._client.chat_update(
                 channel=self._asked.channel,
                 ts=self.ts,
-                text=rendered.text,
-                blocks=rendered.blocks,
+                **rendered.arguments,
                 metadata=reply_metadata(self._asked.id),
             )
 

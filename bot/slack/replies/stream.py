@@ -14,8 +14,8 @@ from slack_sdk.models.messages.chunk import Chunk, MarkdownTextChunk, TaskUpdate
 from bot.domain.values import Asked, Stage, distinct_documents
 from bot.slack.connection.calls import SlackCallFailed, slack_call, without_retries
 from bot.slack.connection.pace import Pace, Paces
-from bot.slack.rendering.blocks import MARKDOWN_CHARACTERS, Rendered
 from bot.slack.rendering.deltas import Deltas
+from bot.slack.rendering.messages import MARKDOWN_CHARACTERS, SlackMessage
 from bot.slack.rendering.mrkdwn import cut, source_label
 from bot.slack.rendering.phrases import Phrases
 from indexer.documents import Passage
@@ -95,7 +95,7 @@ class Stream:
         self._text = text
         self._flush()
 
-    def finish(self, rendered: Rendered, metadata: dict[str, Any]) -> bool:
+    def finish(self, rendered: SlackMessage, metadata: dict[str, Any]) -> bool:
         """Complete the message; False where it must be replaced instead."""
         rest = self._deltas.rest(rendered.body)
         if self.failure is not None or rest is None or not self.ts:

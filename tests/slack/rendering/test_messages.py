@@ -13,7 +13,7 @@ from bot.domain.values import (
     Question,
     Versions,
 )
-from bot.slack.rendering import blocks
+from bot.slack.rendering import messages
 from indexer.documents import Audience, Chunk, Passage
 
 PASSAGE = Passage(
@@ -34,12 +34,12 @@ def answer(text: str, ending: Ending = Ending.QUOTED, **found: tuple[Passage, ..
     return Answer(question, text, ending, Versions("1", "", "e"), citations=cited, **found)
 
 
-def types(rendered: blocks.Rendered) -> list[str]:
+def types(rendered: messages.SlackMessage) -> list[str]:
     return [block["type"] for block in rendered.blocks]
 
 
 def test_an_answer_shows_text_sources_buttons_and_origin() -> None:
-    rendered = blocks.answered("abc", answer("45 EUR [1]"))
+    rendered = messages.answered("abc", answer("45 EUR [1]"))
     assert types(rendered) == ["markdown", "context", "context_actions", "context"]
     assert rendered.blocks[0]["text"] == "45 EUR [1]"
     source = rendered.blocks[1]["elements"][0]["text"]
@@ -55,17 +55,17 @@ def test_an_answer_shows_text_sources_buttons_and_origin() -> None:
 
 
 def test_an_answer_that_found_nothing_names_the_nearest_documents() -> None:
-    rendered = blocks.answered("abc", answer("Nothing.", Ending.NOT_FOUND, nearest=(PASSAGE,)))
+    rendered = messages.answered("abc", answer("Nothing.", Ending.NOT_FOUND, nearest=(PASSAGE,)))
     assert types(rendered) == ["markdown", "context", "context_actions", "context"]
     assert "Expenses › Meals" in rendered.blocks[1]["elements"][0]["text"]
 
 
 def test_a_greeting_asks_for_no_vote() -> None:
-    assert types(blocks.answered("abc", answer("Hello!", Ending.SMALL_TALK))) == ["markdown"]
+    assert types(messages.answered("abc", answer("Hello!", Ending.SMALL_TALK))) == ["markdown"]
 
 
 def test_text_of_documents_cannot_ping_or_link() -> None:
-    rendered = blocks.answered("abc", answer("<!channel> [here](https://evil.example.com) [1]"))
+    rendered = messages.answered("abc", answer("<!channel> [here](https://evil.example.com) [1]"))
     assert "<!channel>" not in json.dumps(rendered.blocks)
     assert "evil.example.com" not in json.dumps(rendered.blocks)
     assert "<!channel>" not in rendered.text
@@ -73,13 +73,14 @@ def test_text_of_documents_cannot_ping_or_link() -> None:
 
 @pytest.mark.parametrize("length", [100, 4_000, 40_000])
 def test_no_answer_exceeds_what_slack_takes(length: int) -> None:
-    rendered = blocks.answered("abc", answer("word " * (length // 5)))
+    rendered = messages.answered("abc", answer("word " * (length // 5)))
     assert len(rendered.text) <= 4_000
     assert len(rendered.blocks[0]["text"]) <= 12_000
 
 
 def test_a_failure_is_a_sentence_with_a_reference() -> None:
-    assert blocks.apology("The model is busy.", "1.5").text == "The model is busy. (Reference 1.5)"
+    apology = messages.apology("The model is busy.", "1.5")
+    assert apology.text == "The model is busy. (Reference 1.5)"
 
 
 def asked(occasion: Occasion, channel: str = "C1", *files: AttachedFile) -> Asked:
@@ -89,7 +90,7 @@ def asked(occasion: Occasion, channel: str = "C1", *files: AttachedFile) -> Aske
     )
 
 
-def actions(rendered: blocks.Rendered) -> list[str]:
+def actions(rendered: messages.SlackMessage) -> list[str]:
     found = [block for block in rendered.blocks if block["type"] == "actions"]
     return [element["action_id"] for block in found for element in block["elements"]]
 
@@ -106,24 +107,24 @@ def actions(rendered: blocks.Rendered) -> list[str]:
 def test_buttons_are_offered_where_they_can_do_something(
     occasion: Occasion, channel: str, offered: list[str]
 ) -> None:
-    assert actions(blocks.answered("abc", answer("45 EUR [1]"), asked(occasion, channel))) == (
+    assert actions(messages.answered("abc", answer("45 EUR [1]"), asked(occasion, channel))) == (
         offered
     )
 
 
 def test_an_answer_without_a_message_says_what_was_asked() -> None:
-    rendered = blocks.answered("abc", answer("45 EUR [1]"), asked(Occasion.COMMAND))
+    rendered = messages.answered("abc", answer("45 EUR [1]"), asked(Occasion.COMMAND))
     assert rendered.tail[0]["elements"][0]["text"] == "Asked: How &lt;!here&gt; much?"
 
 
 def test_a_file_that_was_not_read_is_named_without_pinging() -> None:
     file = AttachedFile("F1", "<@U1> {x}.mov", "", "", 1, refusal="it has {odd} <!here> parts")
-    rendered = blocks.answered("abc", answer("45 EUR [1]"), asked(Occasion.MENTION, "C1", file))
+    rendered = messages.answered("abc", answer("45 EUR [1]"), asked(Occasion.MENTION, "C1", file))
     shown = json.dumps(rendered.blocks)
     assert "I could not read &lt;@U1&gt; {x}.mov: it has {odd} &lt;!here&gt; parts" in shown
 
 
 def test_code_that_is_cut_is_closed_and_the_cut_is_said() -> None:
-    rendered = blocks.answered("abc", answer("```\n" + "row\n" * 5_000 + "```"))
+    rendered = messages.answered("abc", answer("```\n" + "row\n" * 5_000 + "```"))
     assert rendered.body.count("```") == 2
     assert "too long" in rendered.body
