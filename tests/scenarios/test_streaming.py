@@ -9,7 +9,7 @@ from bot.domain.values import Answer, Asked, Ending, Question, Stage, Versions
 from bot.records.answers import Answers
 from bot.records.channels import Channels, People
 from bot.records.database import Database
-from bot.slack.connection.pace import Paces
+from bot.slack.connection.rate_limits import RateLimits
 from bot.slack.rendering import messages
 from bot.slack.rendering.messages import SlackMessage
 from bot.slack.rendering.phrases import phrases
@@ -69,7 +69,7 @@ class Desk:
         self.answers = Answers(database)
         self.spoken = Spoken(Channels(database), People(database))
         self.status = StatusLines(self.client, self.spoken)
-        self.paces = Paces()
+        self.limits = RateLimits()
         self.stopped = threading.Event()
 
     def reply(self) -> Reply:
@@ -83,7 +83,7 @@ class Desk:
 
     def again(self, asked: Asked) -> Reply:
         return Reply(
-            self.client, self.answers, self.status, self.paces, asked, phrases(), self.stopped.set
+            self.client, self.answers, self.status, self.limits, asked, phrases(), self.stopped.set
         )
 
     def thread(self) -> list[dict[str, object]]:
@@ -190,8 +190,8 @@ def test_the_answer_of_whoever_took_over_is_not_drafted_over(
 
 
 def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk: Desk) -> None:
-    desk.paces.starts.pause(60)
-    desk.paces.updates.pause(60)
+    desk.limits.starts.pause(60)
+    desk.limits.updates.pause(60)
     reply = desk.reply()
     assert reply.begin() == ""
     assert desk.thread() == []
@@ -200,8 +200,8 @@ def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk:
 
 
 def test_one_message_whose_answer_is_lost_is_not_posted_again(desk: Desk) -> None:
-    desk.paces.starts.pause(60)
-    desk.paces.updates.pause(60)
+    desk.limits.starts.pause(60)
+    desk.limits.updates.pause(60)
     reply = desk.reply()
     reply.begin()
     desk.workspace.faults.add("chat.postMessage", status=0, carried_out=True)

@@ -11,12 +11,8 @@ from slack_sdk import WebClient
 from bot.domain.values import Answer, Asked, Occasion
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
-from bot.slack.connection.calls import (
-    SlackCallFailed,
-    retrying_only_refusals,
-    slack_call,
-    temporary,
-)
+from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.connection.clients import retrying_only_refusals
 from bot.slack.rendering.messages import SHARE_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question, safe_mrkdwn
 from bot.slack.rendering.spoken import Spoken

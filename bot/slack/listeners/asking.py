@@ -11,7 +11,8 @@ from slack_sdk import WebClient
 from bot.domain.values import Asked, Occasion
 from bot.records.channels import Channels
 from bot.records.threads import Threads
-from bot.slack.connection.calls import SlackCallFailed, without_retries
+from bot.slack.connection.calls import SlackCallFailed
+from bot.slack.connection.clients import without_retries
 from bot.slack.listeners.addressed import follows_an_answer, is_question, told_about_thread
 from bot.slack.listeners.escalation import Escalating
 from bot.slack.rendering.messages import note

@@ -14,7 +14,8 @@ from bot.records.answers import Answers
 from bot.records.channels import Channels
 from bot.records.corrections import Corrections
 from bot.records.threads import Escalation, Escalations
-from bot.slack.connection.calls import retrying_only_refusals, slack_call, temporary
+from bot.slack.connection.calls import slack_call, temporary
+from bot.slack.connection.clients import retrying_only_refusals
 from bot.slack.rendering.blocks import button
 from bot.slack.rendering.messages import ASK_PERSON_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question

@@ -18,7 +18,7 @@ from bot.records.channels import Channels
 from bot.records.turns import Turns
 from bot.serving.model import Cancellation
 from bot.slack.connection.calls import SlackCallFailed, temporary
-from bot.slack.connection.pace import Paces
+from bot.slack.connection.rate_limits import RateLimits
 from bot.slack.rendering import messages
 from bot.slack.rendering.messages import SlackMessage
 from bot.slack.rendering.phrases import Phrases
@@ -82,7 +82,7 @@ class Questions:
         self._spoken = spoken
         self._running = running
         self._jobs = jobs
-        self._paces = Paces()
+        self._limits = RateLimits()
         self._status = StatusLines(client, spoken)
         self._turnstile = ThreadQueue(turns, jobs, _JOB)
         jobs.register(_JOB, self._in_turn)
@@ -158,7 +158,7 @@ class Questions:
             self._client,
             self._answers,
             self._status,
-            self._paces,
+            self._limits,
             asked,
             spoken,
             on_stop=cancellation.cancel,

@@ -12,8 +12,9 @@ from slack_sdk import WebClient
 from bot.domain.errors import RecordsError
 from bot.domain.values import Asked, Occasion, Stage
 from bot.records.answers import Answers
-from bot.slack.connection.calls import SlackCallFailed, retrying_only_refusals, slack_call
-from bot.slack.connection.pace import Paces
+from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.connection.clients import retrying_only_refusals
+from bot.slack.connection.rate_limits import RateLimits
 from bot.slack.rendering import messages
 from bot.slack.rendering.messages import SlackMessage
 from bot.slack.rendering.phrases import Phrases
@@ -42,7 +43,7 @@ class Reply:
         client: WebClient,
         answers: Answers,
         status: StatusLines,
-        paces: Paces,
+        limits: RateLimits,
         asked: Asked,
         spoken: Phrases,
         on_stop: Callable[[], None],
@@ -50,7 +51,7 @@ class Reply:
         self._client = client
         self._answers = answers
         self._status = status
-        self._paces = paces
+        self._limits = limits
         self._asked = asked
         self._spoken = spoken
         self._on_stop = on_stop
@@ -103,9 +104,9 @@ class Reply:
         self._answers.reply_posted(self._asked.id, self.ts)
 
     def _opened(self) -> str:
-        if self._paces.starts.take():
+        if self._limits.starts.take():
             stream = Stream(
-                self._client, self._asked, self._spoken, self._paces, on_stop=self._on_stop
+                self._client, self._asked, self._spoken, self._limits, on_stop=self._on_stop
             )
             try:
                 with self._status.giving_way(self._asked):
@@ -115,10 +116,10 @@ class Reply:
             except SlackCallFailed as error:
                 _log.info("%s Answering without a stream.", error)
                 if error.reason == "ratelimited":
-                    self._paces.starts.pause(error.retry_after)
+                    self._limits.starts.pause(error.retry_after)
                 if error.uncertain and (ts := self._posted_earlier()):
                     return ts
-        if self._status.is_shown(self._asked) and not self._paces.updates.take(_CALLS_OF_DRAFTS):
+        if self._status.is_shown(self._asked) and not self._limits.updates.take(_CALLS_OF_DRAFTS):
             self._nothing_posted = True
             return ""
         self._drafts = True
@@ -129,7 +130,7 @@ class Reply:
         if now < self._drafts_until:
             return
         self._drafts_until = now + _SECONDS_BETWEEN_DRAFTS
-        if not self._paces.updates.take():
+        if not self._limits.updates.take():
             return
         if self._is_answered():
             self._drafts_until = math.inf
@@ -138,7 +139,7 @@ class Reply:
             self._update(messages.draft(text))
         except SlackCallFailed as error:
             _log.info("A draft could not be shown: %s", error)
-            self._paces.updates.pause(error.retry_after)
+            self._limits.updates.pause(error.retry_after)
 
     def _is_answered(self) -> bool:
         """By another process, which held this one for dead: its answer stays. So it does where

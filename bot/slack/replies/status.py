@@ -14,8 +14,8 @@ from slack_sdk import WebClient
 
 from bot.domain.errors import RecordsError
 from bot.domain.values import Asked, Occasion
-from bot.slack.connection.calls import SlackCallFailed, slack_call, without_retries
-from bot.slack.connection.clients import ServingExecutor
+from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.connection.clients import ServingExecutor, without_retries
 from bot.slack.rendering.spoken import Spoken
 from bot.telemetry.counters import note_first_sign
 

@@ -12,8 +12,9 @@ from slack_sdk.models.blocks.block_elements import UrlSourceElement
 from slack_sdk.models.messages.chunk import Chunk, MarkdownTextChunk, TaskUpdateChunk
 
 from bot.domain.values import Asked, Stage, distinct_documents
-from bot.slack.connection.calls import SlackCallFailed, slack_call, without_retries
-from bot.slack.connection.pace import Pace, Paces
+from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.connection.clients import without_retries
+from bot.slack.connection.rate_limits import RateLimits, TokenBucket
 from bot.slack.rendering.deltas import Deltas
 from bot.slack.rendering.messages import MARKDOWN_CHARACTERS, SlackMessage
 from bot.slack.rendering.mrkdwn import cut, source_label
@@ -39,13 +40,13 @@ class Stream:
         client: WebClient,
         asked: Asked,
         spoken: Phrases,
-        paces: Paces,
+        limits: RateLimits,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = without_retries(client)
         self._asked = asked
         self._spoken = spoken
-        self._pace: Pace = paces.appends
+        self._appends: TokenBucket = limits.appends
         self._on_stop = on_stop
         self._deltas = Deltas(MARKDOWN_CHARACTERS)
         self._running: dict[Stage, TaskUpdateChunk] = {}
@@ -121,7 +122,7 @@ class Stream:
         early = time.monotonic() - self._called_at < _SECONDS_BETWEEN
         if not self.ts or self.failure is not None or early or not (delta or self._waiting):
             return
-        if not self._pace.take():
+        if not self._appends.take():
             return
         self._called_at = time.monotonic()
         waiting = dict(self._waiting)
@@ -136,7 +137,7 @@ class Stream:
                 self._fail(error)
                 return
             self._waiting = waiting | self._waiting
-            self._pace.pause(error.retry_after)
+            self._appends.pause(error.retry_after)
         else:
             self._deltas.keep(delta)
 
