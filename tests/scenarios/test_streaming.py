@@ -12,8 +12,7 @@ from bot.records.database import Database
 from bot.slack.connection.rate_limits import RateLimits
 from bot.slack.rendering import messages
 from bot.slack.rendering.messages import SlackMessage
-from bot.slack.rendering.phrases import phrases
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook, phrases_in
 from bot.slack.replies.reply import Reply
 from bot.slack.replies.status import StatusLines
 from bot.workspace import Workspace
@@ -67,8 +66,8 @@ class Desk:
         self.workspace = workspace
         self.client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
         self.answers = Answers(database)
-        self.spoken = Spoken(Channels(database), People(database))
-        self.status = StatusLines(self.client, self.spoken)
+        self.phrasebook = Phrasebook(Channels(database), People(database))
+        self.status = StatusLines(self.client, self.phrasebook)
         self.limits = RateLimits()
         self.stopped = threading.Event()
 
@@ -83,7 +82,13 @@ class Desk:
 
     def again(self, asked: Asked) -> Reply:
         return Reply(
-            self.client, self.answers, self.status, self.limits, asked, phrases(), self.stopped.set
+            self.client,
+            self.answers,
+            self.status,
+            self.limits,
+            asked,
+            phrases_in(),
+            self.stopped.set,
         )
 
     def thread(self) -> list[dict[str, object]]:

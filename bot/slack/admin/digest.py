@@ -23,7 +23,7 @@ _JOB = "digest"
 _SHOWN, _IN_SECTION = 15, 5
 
 
-class Unanswered:
+class UnansweredQuestions:
     """Questions that nothing was found for, shown only where everybody could have read them.
 
     What somebody asked in a direct message or a private channel is counted, never quoted: not
@@ -34,7 +34,7 @@ class Unanswered:
         self._statistics = statistics
         self._permalinks = permalinks
 
-    def said(self, client: WebClient, days: int = 7) -> SlackMessage:
+    def message(self, client: WebClient, days: int = 7) -> SlackMessage:
         team = current_team()
         asked = [
             one for one in self._statistics.unanswered(days) if one.team in ("", team) or not team
@@ -46,7 +46,7 @@ class Unanswered:
                 public[one.channel] = not one.is_direct and _is_public(client, one.channel)
             if public[one.channel] and not one.is_direct:
                 shown.append(one)
-        title = f"Unanswered in the last {days} days"
+        title = f"UnansweredQuestions in the last {days} days"
         if not asked:
             nothing = section("Nothing: every question found its answer.")
             return SlackMessage(title, tail=[header(title), nothing])
@@ -67,7 +67,7 @@ class DigestCommand:
     def __init__(
         self,
         client: WebClient,
-        unanswered: Unanswered,
+        unanswered: UnansweredQuestions,
         jobs: Jobs,
         *,
         channel: str,
@@ -85,7 +85,7 @@ class DigestCommand:
     def run(self, call: Call) -> SlackMessage:
         match call.words:
             case ():
-                return self._unanswered.said(call.client)
+                return self._unanswered.message(call.client)
             case ("post",):
                 if not self._channel:
                     raise SlackError("No channel is set for it: [slack] digest_channel.")
@@ -102,10 +102,10 @@ class DigestCommand:
                 self._jobs.step("post", self._post, temporary)
 
     def _post(self) -> None:
-        said = self._unanswered.said(self._client)
+        message = self._unanswered.message(self._client)
         with slack_call("post the digest"):
             self._client.chat_postMessage(
-                channel=self._channel, unfurl_links=False, unfurl_media=False, **said.arguments
+                channel=self._channel, unfurl_links=False, unfurl_media=False, **message.arguments
             )
 
 

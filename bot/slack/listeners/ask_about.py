@@ -13,8 +13,7 @@ from bot.domain.values import Asked, Occasion
 from bot.slack.connection.calls import SlackCallFailed, slack_call
 from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, section
 from bot.slack.rendering.mrkdwn import cut, plain_question, safe_mrkdwn
-from bot.slack.rendering.phrases import Phrases
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.questions import Questions
 
 _log = logging.getLogger(__name__)
@@ -25,29 +24,30 @@ _QUESTION_CHARACTERS = 1_000
 
 
 class AskAbout:
-    def __init__(self, client: WebClient, questions: Questions, spoken: Spoken) -> None:
+    def __init__(self, client: WebClient, questions: Questions, phrasebook: Phrasebook) -> None:
         self._client = client
         self._questions = questions
-        self._spoken = spoken
+        self._phrasebook = phrasebook
 
     def listen(self, app: App) -> None:
-        @app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})
-        def chosen(ack: Ack, body: dict[str, Any]) -> None:
-            ack()
-            view = _form(body, self._spoken.to_person(body["user"]["id"]))
-            try:
-                with slack_call("open a form"):
-                    self._client.views_open(trigger_id=body["trigger_id"], view=view)
-            except SlackCallFailed as error:
-                _log.warning("%s", error)
+        app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})(self._on_shortcut)
+        app.view(_FORM)(self._on_form)
 
-        @app.view(_FORM)
-        def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-            self._questions.take(_asked(body, view))
-            ack()
+    def _on_shortcut(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        view = _form(body, self._phrasebook.for_person(body["user"]["id"]))
+        try:
+            with slack_call("open a form"):
+                self._client.views_open(trigger_id=body["trigger_id"], view=view)
+        except SlackCallFailed as error:
+            _log.warning("%s", error)
+
+    def _on_form(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+        self._questions.take(_asked(body, view))
+        ack()
 
 
-def _form(body: dict[str, Any], spoken: Phrases) -> Block:
+def _form(body: dict[str, Any], phrases: Phrases) -> Block:
     message = body["message"]
     quoted = cut(plain_question(message.get("text") or ""), _QUOTED_CHARACTERS)
     place = {
@@ -62,12 +62,15 @@ def _form(body: dict[str, Any], spoken: Phrases) -> Block:
         "max_length": _QUESTION_CHARACTERS,
     }
     return modal(
-        spoken.about_title,
-        [section(quotation), input_block(spoken.about_question, question, hint=spoken.about_hint)],
+        phrases.about_title,
+        [
+            section(quotation),
+            input_block(phrases.about_question, question, hint=phrases.about_hint),
+        ],
         callback_id=_FORM,
         metadata=json.dumps(place),
-        submit=spoken.ask,
-        close=spoken.cancel,
+        submit=phrases.ask,
+        close=phrases.cancel,
     )
 
 

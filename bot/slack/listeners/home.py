@@ -14,7 +14,7 @@ from bot.records.forgetting import Forgetting
 from bot.records.statistics import Statistics
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import COMMAND, acknowledge
-from bot.slack.admin.digest import Unanswered
+from bot.slack.admin.digest import UnansweredQuestions
 from bot.slack.admin.forget import forget_person
 from bot.slack.admin.overview import Overview
 from bot.slack.admin.permalinks import Permalinks
@@ -40,7 +40,7 @@ class Home:
         people: People,
         forgetting: Forgetting,
         overview: Overview,
-        unanswered: Unanswered,
+        unanswered: UnansweredQuestions,
         permalinks: Permalinks,
         authority: Authority,
     ) -> None:
@@ -109,7 +109,7 @@ class Home:
         ]
 
     def _admins(self, client: WebClient) -> list[Block]:
-        unanswered = self._unanswered.said(client)
+        unanswered = self._unanswered.message(client)
         return [
             {"type": "divider"},
             header("For admins"),

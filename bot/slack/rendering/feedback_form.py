@@ -14,14 +14,14 @@ _MAY_LEARN = "may_learn"
 _TEXT_CHARACTERS = 3_000
 
 
-def feedback_form(answer_id: str, spoken: Phrases) -> Block:
+def feedback_form(answer_id: str, phrases: Phrases) -> Block:
     """The view; the answer's id comes back with it."""
     reasons = {
-        Reason.WRONG: spoken.wrong,
-        Reason.NOT_FOUND: spoken.missing,
-        Reason.OUTDATED: spoken.outdated,
-        Reason.INCOMPLETE: spoken.incomplete,
-        Reason.NOT_FOR_ME: spoken.not_for_me,
+        Reason.WRONG: phrases.wrong,
+        Reason.NOT_FOUND: phrases.missing,
+        Reason.OUTDATED: phrases.outdated,
+        Reason.INCOMPLETE: phrases.incomplete,
+        Reason.NOT_FOR_ME: phrases.not_for_me,
     }
     options = [option(label, reason) for reason, label in reasons.items()]
     which: Block = {"type": "radio_buttons", "action_id": _REASON, "options": options}
@@ -34,19 +34,19 @@ def feedback_form(answer_id: str, spoken: Phrases) -> Block:
     consent: Block = {
         "type": "checkboxes",
         "action_id": _CONSENT,
-        "options": [option(spoken.may_learn, _MAY_LEARN)],
+        "options": [option(phrases.may_learn, _MAY_LEARN)],
     }
     return modal(
-        spoken.feedback_title,
+        phrases.feedback_title,
         [
-            input_block(spoken.feedback_reason, which, optional=True),
-            input_block(spoken.right_answer, text, hint=spoken.right_answer_hint, optional=True),
-            input_block(spoken.consent, consent, optional=True),
+            input_block(phrases.feedback_reason, which, optional=True),
+            input_block(phrases.right_answer, text, hint=phrases.right_answer_hint, optional=True),
+            input_block(phrases.consent, consent, optional=True),
         ],
         callback_id=FEEDBACK_FORM,
         metadata=answer_id,
-        submit=spoken.send,
-        close=spoken.cancel,
+        submit=phrases.send,
+        close=phrases.cancel,
     )
 
 

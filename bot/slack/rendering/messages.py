@@ -17,7 +17,7 @@ from bot.slack.rendering.blocks import (
     section,
 )
 from bot.slack.rendering.mrkdwn import cut, cut_markdown, link, safe_markdown, safe_mrkdwn
-from bot.slack.rendering.phrases import Phrases, phrases
+from bot.slack.rendering.phrases import Phrases, phrases_in
 from indexer.documents import Passage
 
 FEEDBACK_ACTION = "feedback"
@@ -55,8 +55,8 @@ class SlackMessage:
         return {"text": cut(self.text, _FALLBACK_CHARACTERS), "blocks": self.blocks}
 
 
-def searching(spoken: Phrases) -> SlackMessage:
-    return SlackMessage(spoken.searching, tail=[context(f":mag: {spoken.searching}")])
+def searching(phrases: Phrases) -> SlackMessage:
+    return SlackMessage(phrases.searching, tail=[context(f":mag: {phrases.searching}")])
 
 
 def draft(text: str) -> SlackMessage:
@@ -69,34 +69,34 @@ def draft(text: str) -> SlackMessage:
 
 
 def answered(
-    answer_id: str, answer: Answer, asked: Asked | None = None, spoken: Phrases | None = None
+    answer_id: str, answer: Answer, asked: Asked | None = None, phrases: Phrases | None = None
 ) -> SlackMessage:
     """The whole answer: text, numbered sources, buttons and one line on its origin.
 
     ``asked`` tells where it goes, which decides the buttons, and what was attached.
     """
-    spoken = spoken or phrases()
-    body = cut_markdown(safe_markdown(answer.text), MARKDOWN_CHARACTERS, spoken.too_long)
+    phrases = phrases or phrases_in()
+    body = cut_markdown(safe_markdown(answer.text), MARKDOWN_CHARACTERS, phrases.too_long)
     parts: list[Block] = []
     if asked and asked.occasion in (Occasion.COMMAND, Occasion.SHORTCUT):
-        parts.append(context(spoken.asked.format(question=_quoted(asked.text))))
+        parts.append(context(phrases.asked.format(question=_quoted(asked.text))))
     if answer.citations:
         parts.append(context("\n".join(_source(citation) for citation in answer.citations)))
     if answer.nearest:
         nearest = "\n".join(f"•  {_title(passage)}" for passage in answer.nearest)
-        parts.append(context(f"{spoken.nearest}\n{nearest}"))
+        parts.append(context(f"{phrases.nearest}\n{nearest}"))
     if unread := [file for file in asked.files if file.refusal] if asked else []:
-        parts.append(context("\n".join(f":paperclip: {_unread(f, spoken)}" for f in unread)))
+        parts.append(context("\n".join(f":paperclip: {_unread(f, phrases)}" for f in unread)))
     if answer.ending not in (Ending.SMALL_TALK, Ending.STOPPED):
-        parts += [_feedback(answer_id, spoken), *_buttons(answer_id, asked, spoken)]
-    if origin := _origin(answer, spoken):
+        parts += [_feedback(answer_id, phrases), *_buttons(answer_id, asked, phrases)]
+    if origin := _origin(answer, phrases):
         parts.append(context(origin))
     return SlackMessage(cut(_fallback(answer), _FALLBACK_CHARACTERS), body, parts)
 
 
-def apology(sentence: str, reference: str, spoken: Phrases | None = None) -> SlackMessage:
+def apology(sentence: str, reference: str, phrases: Phrases | None = None) -> SlackMessage:
     """A failure: a sentence and a number to quote, never an exception."""
-    numbered = (spoken or phrases()).reference.format(reference=reference)
+    numbered = (phrases or phrases_in()).reference.format(reference=reference)
     text = cut(f"{safe_mrkdwn(sentence)} ({numbered})", _APOLOGY_CHARACTERS)
     return SlackMessage(text, f":warning: {safe_markdown(sentence)} ({numbered})")
 
@@ -117,33 +117,33 @@ def listing(title: str, rows: Sequence[str], nothing: str) -> SlackMessage:
     return SlackMessage(f"{title}\n{text}", tail=[header(title), section(text)])
 
 
-def _buttons(answer_id: str, asked: Asked | None, spoken: Phrases) -> list[Block]:
+def _buttons(answer_id: str, asked: Asked | None, phrases: Phrases) -> list[Block]:
     """Owners can be called where there are any, and what one person asked can be shared."""
     if asked and not asked.is_direct:
-        return [actions(button(spoken.ask_person, ASK_PERSON_ACTION, answer_id))]
+        return [actions(button(phrases.ask_person, ASK_PERSON_ACTION, answer_id))]
     if asked and asked.occasion is Occasion.COMMAND and not asked.channel.startswith("D"):
-        return [actions(button(spoken.share, SHARE_ACTION, answer_id))]
+        return [actions(button(phrases.share, SHARE_ACTION, answer_id))]
     return []
 
 
-def _origin(answer: Answer, spoken: Phrases) -> str:
+def _origin(answer: Answer, phrases: Phrases) -> str:
     """One line on how the answer came about."""
     line = {
-        Ending.QUOTED: spoken.quoted,
-        Ending.GENERATED: spoken.generated,
-        Ending.NOT_FOUND: spoken.not_found,
+        Ending.QUOTED: phrases.quoted,
+        Ending.GENERATED: phrases.generated,
+        Ending.NOT_FOUND: phrases.not_found,
     }.get(answer.ending, "")
     pages = {citation.passage.chunk.document_id for citation in answer.citations}
     if answer.ending is Ending.QUOTED and len(pages) > 1:
-        line += f" {spoken.newest}"
+        line += f" {phrases.newest}"
     return line
 
 
-def _unread(file: AttachedFile, spoken: Phrases) -> str:
+def _unread(file: AttachedFile, phrases: Phrases) -> str:
     """``refusal`` names one of our phrases, or is what the reader of the file said."""
-    reason = str(getattr(spoken, file.refusal, "") or file.refusal)
+    reason = str(getattr(phrases, file.refusal, "") or file.refusal)
     reason = reason.replace("{megabytes}", str(FILE_MEGABYTES))
-    return spoken.file_unread.format(name=_quoted(file.name), reason=safe_mrkdwn(reason))
+    return phrases.file_unread.format(name=_quoted(file.name), reason=safe_mrkdwn(reason))
 
 
 def _quoted(text: str) -> str:
@@ -159,7 +159,7 @@ def _title(passage: Passage) -> str:
     return f"{link(passage.url, passage.context)}{date}"
 
 
-def _feedback(answer_id: str, spoken: Phrases) -> Block:
+def _feedback(answer_id: str, phrases: Phrases) -> Block:
     def thumb(which: Thumb, label: str, read_aloud: str) -> Block:
         return {
             "text": plain_text(label),
@@ -170,8 +170,8 @@ def _feedback(answer_id: str, spoken: Phrases) -> Block:
     buttons = {
         "type": "feedback_buttons",
         "action_id": FEEDBACK_ACTION,
-        "positive_button": thumb(Thumb.UP, spoken.good, spoken.good_label),
-        "negative_button": thumb(Thumb.DOWN, spoken.bad, spoken.bad_label),
+        "positive_button": thumb(Thumb.UP, phrases.good, phrases.good_label),
+        "negative_button": thumb(Thumb.DOWN, phrases.bad, phrases.bad_label),
     }
     return {"type": "context_actions", "elements": [buttons]}
 

@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from bot.domain.errors import LorebotError
 from bot.domain.values import Asked
 from bot.slack.connection.calls import SlackCallFailed, slack_call
-from bot.slack.rendering.phrases import phrases
+from bot.slack.rendering.phrases import phrases_in
 from indexer.documents import PUBLIC, Audience
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Refused(LorebotError):
     """This person may not ask, or not here; ``phrase`` is what says so to them."""
 
     def __init__(self, phrase: str) -> None:
-        super().__init__(getattr(phrases(), phrase))
+        super().__init__(getattr(phrases_in(), phrase))
         self.phrase = phrase
 
 

@@ -21,13 +21,12 @@ from bot.slack.connection.calls import SlackCallFailed, temporary
 from bot.slack.connection.rate_limits import RateLimits
 from bot.slack.rendering import messages
 from bot.slack.rendering.messages import SlackMessage
-from bot.slack.rendering.phrases import Phrases
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.attachments import Attachments
 from bot.slack.replies.audience import Audiences, Refused
 from bot.slack.replies.ephemeral import EphemeralReply, post_directly
 from bot.slack.replies.reply import Reply
-from bot.slack.replies.running import Running
+from bot.slack.replies.running import RunningAnswers
 from bot.slack.replies.status import StatusLines
 from bot.slack.replies.thread import earlier_turns
 from bot.slack.replies.turns import ThreadQueue
@@ -68,8 +67,8 @@ class Questions:
         channels: Channels,
         audiences: Audiences,
         attachments: Attachments,
-        spoken: Spoken,
-        running: Running,
+        phrasebook: Phrasebook,
+        running: RunningAnswers,
         turns: Turns,
         jobs: Jobs,
     ) -> None:
@@ -79,11 +78,11 @@ class Questions:
         self._channels = channels
         self._audiences = audiences
         self._attachments = attachments
-        self._spoken = spoken
+        self._phrasebook = phrasebook
         self._running = running
         self._jobs = jobs
         self._limits = RateLimits()
-        self._status = StatusLines(client, spoken)
+        self._status = StatusLines(client, phrasebook)
         self._turnstile = ThreadQueue(turns, jobs, _JOB)
         jobs.register(_JOB, self._in_turn)
 
@@ -107,9 +106,9 @@ class Questions:
 
     def _answer(self, question_id: str) -> None:
         """Each step may be repeated after a crash, and none is once it has finished."""
-        asked, spoken = self._looked_up(question_id)
+        asked, phrases = self._looked_up(question_id)
         with self._running.answering(asked) as cancellation:
-            reply = self._reply(asked, spoken, cancellation)
+            reply = self._reply(asked, phrases, cancellation)
             try:
                 with counted.stage("reply"):
                     reply.ts = self._jobs.step(
@@ -120,14 +119,14 @@ class Questions:
                 left = iter(range(_WRITE_ATTEMPTS - 1, -1, -1))
                 answer_id, apology = self._jobs.step(
                     "write",
-                    lambda: self._write(asked, spoken, reply, cancellation, not next(left)),
+                    lambda: self._write(asked, phrases, reply, cancellation, not next(left)),
                     temporary,
                     attempts=_WRITE_ATTEMPTS,
                 )
                 with counted.stage("post"):
                     self._jobs.step(
                         "post",
-                        lambda: self._post(asked, spoken, reply, answer_id, apology),
+                        lambda: self._post(asked, phrases, reply, answer_id, apology),
                         temporary,
                         attempts=_POST_ATTEMPTS,
                     )
@@ -135,7 +134,7 @@ class Questions:
                 _log.warning("Question %s has no reply: %s", asked.id, error)
                 counted.note_ending(asked, counted.FAILED)
                 self._jobs.step(
-                    "tell", lambda: self._tell(asked, spoken), temporary, attempts=_POST_ATTEMPTS
+                    "tell", lambda: self._tell(asked, phrases), temporary, attempts=_POST_ATTEMPTS
                 )
             finally:
                 self._status.clear(asked)
@@ -149,9 +148,9 @@ class Questions:
             reraise=True,
         )
         asked = patiently(self._answers.asked, question_id)
-        return asked, patiently(self._spoken.to, asked)
+        return asked, patiently(self._phrasebook.for_reply, asked)
 
-    def _reply(self, asked: Asked, spoken: Phrases, cancellation: Cancellation) -> AnyReply:
+    def _reply(self, asked: Asked, phrases: Phrases, cancellation: Cancellation) -> AnyReply:
         if asked.occasion is Occasion.COMMAND:
             return EphemeralReply(self._client, asked)
         return Reply(
@@ -160,14 +159,14 @@ class Questions:
             self._status,
             self._limits,
             asked,
-            spoken,
+            phrases,
             on_stop=cancellation.cancel,
         )
 
     def _write(
         self,
         asked: Asked,
-        spoken: Phrases,
+        phrases: Phrases,
         reply: AnyReply,
         cancellation: Cancellation,
         is_last: bool,
@@ -179,15 +178,15 @@ class Questions:
         try:
             return self._answers.find(asked.id) or self._answered(asked, reply, cancellation), ""
         except Refused as refusal:
-            return "", getattr(spoken, refusal.phrase)
+            return "", getattr(phrases, refusal.phrase)
         except (LorebotError, IndexerError) as error:
             if temporary(error) and not is_last:
                 raise
             _log.warning("Question %s was not answered: %s", asked.id, error)
-            return "", spoken.failed
+            return "", phrases.failed
         except Exception:  # noqa: BLE001 - a bug must not leave people with a placeholder
             _log.exception("Question %s failed.", asked.id)
-            return "", spoken.unexpected
+            return "", phrases.unexpected
 
     def _answered(self, asked: Asked, reply: AnyReply, cancellation: Cancellation) -> str:
         """Answer for exactly those who will read it, and keep the answer."""
@@ -200,7 +199,7 @@ class Questions:
             channel=asked.channel,
             thread=asked.thread,
             history=earlier_turns(self._client, asked),
-            language=self._spoken.chosen(asked),
+            language=self._phrasebook.chosen_language(asked),
             persona=channel.persona,
             sources=channel.sources,
         )
@@ -219,7 +218,7 @@ class Questions:
         return answer_id
 
     def _post(
-        self, asked: Asked, spoken: Phrases, reply: AnyReply, answer_id: str, apology: str
+        self, asked: Asked, phrases: Phrases, reply: AnyReply, answer_id: str, apology: str
     ) -> None:
         with suppress(QuestionForgotten):
             asked = self._answers.asked(asked.id)  # again: files may have been refused meanwhile
@@ -229,14 +228,14 @@ class Questions:
         ):
             return  # nobody has asked the bot, so nobody misses it
         if answer:
-            rendered = messages.answered(answer_id, answer, asked, spoken)
+            rendered = messages.answered(answer_id, answer, asked, phrases)
         else:
-            rendered = messages.apology(apology or spoken.unexpected, asked.id, spoken)
+            rendered = messages.apology(apology or phrases.unexpected, asked.id, phrases)
         reply.complete(rendered)
         counted.note_ending(asked, answer.ending if answer else counted.FAILED)
 
-    def _tell(self, asked: Asked, spoken: Phrases) -> None:
+    def _tell(self, asked: Asked, phrases: Phrases) -> None:
         """Where the bot may not write in a channel, the asker alone is told."""
         if asked.occasion is Occasion.OVERHEARD:
             return
-        post_directly(self._client, asked.asker, messages.note(spoken.not_there))
+        post_directly(self._client, asked.asker, messages.note(phrases.not_there))

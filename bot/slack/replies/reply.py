@@ -45,7 +45,7 @@ class Reply:
         status: StatusLines,
         limits: RateLimits,
         asked: Asked,
-        spoken: Phrases,
+        phrases: Phrases,
         on_stop: Callable[[], None],
     ) -> None:
         self._client = client
@@ -53,7 +53,7 @@ class Reply:
         self._status = status
         self._limits = limits
         self._asked = asked
-        self._spoken = spoken
+        self._phrases = phrases
         self._on_stop = on_stop
         self._stream: Stream | None = None
         self._drafts_until = 0.0
@@ -106,7 +106,7 @@ class Reply:
     def _opened(self) -> str:
         if self._limits.starts.take():
             stream = Stream(
-                self._client, self._asked, self._spoken, self._limits, on_stop=self._on_stop
+                self._client, self._asked, self._phrases, self._limits, on_stop=self._on_stop
             )
             try:
                 with self._status.giving_way(self._asked):
@@ -123,7 +123,7 @@ class Reply:
             self._nothing_posted = True
             return ""
         self._drafts = True
-        return self._post(messages.searching(self._spoken))
+        return self._post(messages.searching(self._phrases))
 
     def _show_draft(self, text: str) -> None:
         now = time.monotonic()

@@ -16,7 +16,7 @@ from bot.domain.errors import RecordsError
 from bot.domain.values import Asked, Occasion
 from bot.slack.connection.calls import SlackCallFailed, slack_call
 from bot.slack.connection.clients import ServingExecutor, without_retries
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook
 from bot.telemetry.counters import note_first_sign
 
 _log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ class Shown(Enum):
 class StatusLines:
     """Set beside the receipt of an event, so that neither waits; a failure costs only the line."""
 
-    def __init__(self, client: WebClient, spoken: Spoken) -> None:
+    def __init__(self, client: WebClient, phrasebook: Phrasebook) -> None:
         self._quick = without_retries(client)
         self._patient = client
-        self._spoken = spoken
+        self._phrasebook = phrasebook
         self._pool = ServingExecutor(_THREADS, "status")
         self._shown: dict[str, Future[Shown]] = {}
         self._lock = threading.Lock()
@@ -89,7 +89,7 @@ class StatusLines:
 
     def _begin(self, asked: Asked) -> Shown:
         try:
-            shown = self._set(self._quick, asked, self._spoken.to(asked).status)
+            shown = self._set(self._quick, asked, self._phrasebook.for_reply(asked).status)
         except RecordsError as error:
             _log.info("No status line: %s", error)
             return Shown.NO

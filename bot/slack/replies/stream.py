@@ -39,13 +39,13 @@ class Stream:
         self,
         client: WebClient,
         asked: Asked,
-        spoken: Phrases,
+        phrases: Phrases,
         limits: RateLimits,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = without_retries(client)
         self._asked = asked
-        self._spoken = spoken
+        self._phrases = phrases
         self._appends: TokenBucket = limits.appends
         self._on_stop = on_stop
         self._deltas = Deltas(MARKDOWN_CHARACTERS)
@@ -78,9 +78,9 @@ class Stream:
         self._complete_tasks()
         documents = distinct_documents(passages)
         titles = {
-            Stage.SEARCH: self._spoken.searching,
-            Stage.READ: self._spoken.reading.format(count=len(documents)),
-            Stage.WRITE: self._spoken.writing,
+            Stage.SEARCH: self._phrases.searching,
+            Stage.READ: self._phrases.reading.format(count=len(documents)),
+            Stage.WRITE: self._phrases.writing,
         }
         task = TaskUpdateChunk(
             id=task_id(self._asked.id, stage),
