@@ -13,7 +13,7 @@ from bot.domain.errors import LorebotError
 from bot.domain.prompts import PERSONA_CHARACTERS
 from bot.records.channels import Channels, ChannelSettings
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import Call, Usage
+from bot.slack.admin.command import Call, UsageError
 from bot.slack.connection.calls import slack_call
 from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, option, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
@@ -36,16 +36,16 @@ class SettingsCommand:
         self._sources = tuple(sources)
 
     def listen(self, app: App) -> None:
-        app.view(_CALLBACK)(self._submitted)
+        app.view(_CALLBACK)(self.on_submit)
 
     def run(self, call: Call) -> None:
         if call.channel.startswith("D"):
-            raise Usage("Type this in the channel whose settings you want to see or change.")
+            raise UsageError("Type this in the channel whose settings you want to see or change.")
         view = _modal(self._channels.of(call.channel), self._sources)
         with slack_call("open the settings"):
             call.client.views_open(trigger_id=call.trigger, view=view)
 
-    def _submitted(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+    def on_submit(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         """Not lazy: the receipt of a modal says what is shown next."""
         view, user = body["view"], body["user"]["id"]
         channel = str(view["private_metadata"])

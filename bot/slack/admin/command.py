@@ -28,7 +28,7 @@ OnClick = Callable[[str, str], SlackMessage | None]
 """Carries out a button: from its value and the clicker's id to what to say."""
 
 
-class Usage(LorebotError):
+class UsageError(LorebotError):
     """A subcommand was typed in a way it does not know; the message says which way it does."""
 
 
@@ -61,10 +61,10 @@ class Command:
         self._subcommands = {each.usage.partition(" ")[0]: each for each in subcommands}
 
     def listen(self, app: App) -> None:
-        app.command(COMMAND)(ack=acknowledge, lazy=[self._run])
+        app.command(COMMAND)(ack=acknowledge, lazy=[self.on_command])
 
-    def _run(self, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
-        _say(respond, lambda: self._answer(body, client))
+    def on_command(self, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
+        _respond(respond, lambda: self._answer(body, client))
 
     def _answer(self, body: dict[str, Any], client: WebClient) -> SlackMessage | None:
         name, *words = str(body.get("text", "")).split() or ["help"]
@@ -103,7 +103,7 @@ def on_click(
 ) -> None:
     """Register a button that only admins may press; ``action`` is its name in the audit log.
 
-    With ``replace``, what is said takes the place of the message that held the button.
+    With ``replace``, the answer takes the place of the message that held the button.
     """
 
     def clicked(body: dict[str, Any], client: WebClient, respond: Respond) -> None:
@@ -114,7 +114,7 @@ def on_click(
             with authority.acting(client, user, action, value):
                 return carry_out(value, user)
 
-        _say(respond, act, replace=replace)
+        _respond(respond, act, replace=replace)
 
     app.action(action_id)(ack=acknowledge, lazy=[clicked])
 
@@ -136,17 +136,17 @@ def acknowledge(ack: Ack) -> None:
     ack()
 
 
-def _say(
+def _respond(
     respond: Respond, act: Callable[[], SlackMessage | None], *, replace: bool = False
 ) -> None:
     """Carry out an act and tell only the person who asked; a failure is a sentence too."""
     try:
-        said = act()
+        message = act()
     except (LorebotError, IndexerError) as error:
-        said = paragraph(f":warning: {safe_line(str(error), 2_000)}")
+        message = paragraph(f":warning: {safe_line(str(error), 2_000)}")
     except Exception:  # noqa: BLE001 - a bug must not leave an admin in silence
         reference = uuid.uuid4().hex[:8]
         _log.exception("An admin's act failed (reference %s).", reference)
-        said = paragraph(f":warning: Something went wrong on my side. (Reference {reference})")
-    if said is not None:
-        respond(response_type="ephemeral", replace_original=replace, **said.arguments)
+        message = paragraph(f":warning: Something went wrong on my side. (Reference {reference})")
+    if message is not None:
+        respond(response_type="ephemeral", replace_original=replace, **message.arguments)

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from bot.domain.errors import SlackError
 from bot.jobs.durable import Jobs
 from bot.records.statistics import AskedBefore, Statistics
-from bot.slack.admin.command import COMMAND, Call, Usage
+from bot.slack.admin.command import COMMAND, Call, UsageError
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
 from bot.slack.connection.clients import current_team, serving
@@ -24,9 +24,9 @@ _SHOWN, _IN_SECTION = 15, 5
 
 
 class UnansweredQuestions:
-    """Questions that nothing was found for, shown only where everybody could have read them.
+    """Questions that nothing was found for; only those of public channels are quoted.
 
-    What somebody asked in a direct message or a private channel is counted, never quoted: not
+    What was asked in a direct message or a private channel is counted, never quoted: not
     even admins may read it.
     """
 
@@ -92,7 +92,7 @@ class DigestCommand:
                 with serving(self._team):
                     self._post()
                 return paragraph(f"Posted to <#{self._channel}>.")
-        raise Usage(f"I know {COMMAND} {self.usage}")
+        raise UsageError(f"I know {COMMAND} {self.usage}")
 
     def _due(self, moment: str) -> None:
         """The scheduled job; without a channel there is nothing to do."""

@@ -7,7 +7,7 @@ from slack_bolt import App
 from bot.records.channels import People
 from bot.records.forgetting import Forgetting
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, Call, Usage, on_click, person_id
+from bot.slack.admin.command import COMMAND, Call, UsageError, on_click, person_id
 from bot.slack.rendering.blocks import actions, button, section
 from bot.slack.rendering.messages import SlackMessage, paragraph
 from bot.slack.rendering.mrkdwn import safe_line
@@ -37,7 +37,7 @@ class ForgetCommand:
                 document = " ".join(parts)
                 question = f"Delete every answer that was shown text of `{safe_line(document)}`?"
                 return _asking(question, _DOCUMENT, document)
-        raise Usage(f"Say whom or what: {COMMAND} {self.usage}")
+        raise UsageError(f"Say whom or what: {COMMAND} {self.usage}")
 
     def _person(self, value: str, _user: str) -> SlackMessage:
         return paragraph(f"Forgotten: {forget_person(value, self._forgetting, self._people)}.")

@@ -10,7 +10,7 @@ from slack_bolt import App
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, Call, Usage, channel_id, on_click
+from bot.slack.admin.command import COMMAND, Call, UsageError, channel_id, on_click
 from bot.slack.admin.overview import Overview
 from bot.slack.rendering.blocks import actions, button, section
 from bot.slack.rendering.messages import SlackMessage, paragraph
@@ -58,7 +58,7 @@ class ModelsCommand:
                 )
             case ("rollback",):
                 return _asking("Undo the newest change of what answers?", _ROLLBACK, "rollback")
-        raise Usage(f"I know {COMMAND} {self.usage}")
+        raise UsageError(f"I know {COMMAND} {self.usage}")
 
     def _list(self) -> SlackMessage:
         rows = [_row(version) for version in self._registry.versions()]
@@ -98,7 +98,7 @@ def _asking(question: str, action: str, value: str) -> SlackMessage:
 
 
 def _reach(words: Sequence[str]) -> list[str]:
-    """Shares and channels as the button keeps them. Raises Usage."""
+    """Shares and channels as the button keeps them. Raises UsageError."""
     found = []
     for word in words:
         if (share := _SHARE.fullmatch(word)) and 0 < int(share[1]) <= 100:
@@ -106,7 +106,7 @@ def _reach(words: Sequence[str]) -> list[str]:
         elif channel := channel_id(word):
             found.append(channel)
         else:
-            raise Usage("A canary is tried on a share such as 10%, on channels, or both.")
+            raise UsageError("A canary is tried on a share such as 10%, on channels, or both.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Where a message is, for people to open: made of the workspace's own address, asked once."""
+"""Links to messages, made from the workspace's address, which is asked for once."""
 
 from __future__ import annotations
 

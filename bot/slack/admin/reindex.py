@@ -19,7 +19,7 @@ from bot.jobs.states import State
 from bot.records.audit import Act
 from bot.records.reindexes import Reindex, Reindexes
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, Call, Usage, channel_id, on_click
+from bot.slack.admin.command import COMMAND, Call, UsageError, channel_id, on_click
 from bot.slack.admin.progress import begin_progress, try_update_progress, update_progress
 from bot.slack.connection.calls import temporary
 from bot.slack.connection.clients import current_team
@@ -72,7 +72,7 @@ class ReindexCommand:
         try:
             begun = begin()
         except ReindexRunning:
-            if not self._gave_free():
+            if not self._free_stale_run():
                 raise
             begun = begin()
         self._start(begun.id)
@@ -80,9 +80,9 @@ class ReindexCommand:
             "I have begun. Watch how far I am in our direct messages; there you can also stop me."
         )
 
-    def _gave_free(self) -> bool:
-        """A process that died may have left the only place taken: for ever by a job that is over,
-        or by one that it had not begun, which begins now.
+    def _free_stale_run(self) -> bool:
+        """Whether another reindex may begin after all: one that a dead process left running is
+        ended, where its job is over, or begun now, where its job never was.
         """
         running = self._reindexes.running()
         if running is None:
@@ -127,7 +127,7 @@ class ReindexCommand:
             plans = self._reindexer.plan(scope)
             if reindex.dry_run:
                 return _would(scope, plans), "done"
-            progress = _Watching(self, reindex, channel, ts, plans)
+            progress = _Progress(self, reindex, channel, ts, plans)
             return _did(scope, self._reindexer.apply(scope, plans, progress)), "done"
         except SyncCancelled:
             by = self._reindexes.cancelled_by(reindex.id)
@@ -150,14 +150,14 @@ class ReindexCommand:
         """Progress; where Slack does not take it, the reindex goes on."""
         try_update_progress(self._client, channel, ts, _working(reindex, text))
 
-    def stop_if_wanted(self, reindex: Reindex) -> None:
+    def stop_if_cancelled(self, reindex: Reindex) -> None:
         """Raises SyncCancelled where an admin has pressed the button."""
         if by := self._reindexes.cancelled_by(reindex.id):
             raise SyncCancelled(f"Stopped by {by}.")
 
 
-class _Watching:
-    """Hears of every document: shows how far it is, and looks whether to stop."""
+class _Progress:
+    """Called at every document: shows the progress, and stops where an admin wants it."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class _Watching:
         self._shown_at = 0.0
 
     def __call__(self, event: Progressed) -> None:
-        self._command.stop_if_wanted(self._reindex)
+        self._command.stop_if_cancelled(self._reindex)
         self._done[event.source] = event.done
         if time.monotonic() - self._shown_at < _SECONDS_BETWEEN_UPDATES:
             return
@@ -195,7 +195,7 @@ def _scope(words: Sequence[str]) -> Scope:
             return Scope("channel", channel)
         case ["url"], [name] if found := _ADDRESS.fullmatch(name):
             return Scope("url", (found[1] or found[2]).replace("&amp;", "&"))
-    raise Usage(f"Say what to read again: {COMMAND} {ReindexCommand.usage}")
+    raise UsageError(f"Say what to read again: {COMMAND} {ReindexCommand.usage}")
 
 
 def _working(reindex: Reindex, text: str) -> SlackMessage:

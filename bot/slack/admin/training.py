@@ -1,4 +1,4 @@
-"""`/lorebot train`: a line trained by a worker elsewhere, its progress in one message."""
+"""`/lorebot train`: a training run by a worker elsewhere, its progress in one message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.jobs.training import (
 )
 from bot.records.audit import Act
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, Call, Usage
+from bot.slack.admin.command import COMMAND, Call, UsageError
 from bot.slack.admin.progress import begin_progress, try_update_progress, update_progress
 from bot.slack.connection.calls import temporary
 from bot.slack.rendering.messages import SlackMessage, paragraph
@@ -49,7 +49,7 @@ class TrainCommand:
     def run(self, call: Call) -> SlackMessage:
         line = " ".join(call.words) or "default"
         if not _LINE.fullmatch(line):
-            raise Usage(
+            raise UsageError(
                 f"Name one line, of letters, digits, - and _, or none: {COMMAND} {self.usage}"
             )
         key = start_training(self._jobs, line)

@@ -1,4 +1,4 @@
-"""Whether a message without a mention is meant for the bot; in doubt it is not."""
+"""Decides whether a message without a mention is meant for the bot; in doubt it is not."""
 
 from __future__ import annotations
 

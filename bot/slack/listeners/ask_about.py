@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.domain.values import Asked, Occasion
-from bot.slack.connection.calls import SlackCallFailed, slack_call
 from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, section
 from bot.slack.rendering.mrkdwn import cut, plain_question, safe_mrkdwn
 from bot.slack.rendering.phrases import Phrasebook, Phrases
+from bot.slack.replies.ephemeral import open_form
 from bot.slack.replies.questions import Questions
-
-_log = logging.getLogger(__name__)
 
 _SHORTCUT, _FORM, _QUESTION = "ask_about_this", "ask_about_form", "question"
 _QUOTED_CHARACTERS = 1_000
@@ -30,19 +27,15 @@ class AskAbout:
         self._phrasebook = phrasebook
 
     def listen(self, app: App) -> None:
-        app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})(self._on_shortcut)
-        app.view(_FORM)(self._on_form)
+        app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})(self.on_shortcut)
+        app.view(_FORM)(self.on_form)
 
-    def _on_shortcut(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_shortcut(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
         view = _form(body, self._phrasebook.for_person(body["user"]["id"]))
-        try:
-            with slack_call("open a form"):
-                self._client.views_open(trigger_id=body["trigger_id"], view=view)
-        except SlackCallFailed as error:
-            _log.warning("%s", error)
+        open_form(self._client, body, view)
 
-    def _on_form(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+    def on_form(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         self._questions.take(_asked(body, view))
         ack()
 

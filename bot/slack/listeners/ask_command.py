@@ -45,10 +45,10 @@ class AskCommand:
         jobs.register(_JOB, self._share)
 
     def listen(self, app: App) -> None:
-        app.command(_COMMAND)(self._on_command)
-        app.action(SHARE_ACTION)(self._on_share)
+        app.command(_COMMAND)(self.on_command)
+        app.action(SHARE_ACTION)(self.on_share)
 
-    def _on_command(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_command(self, ack: Ack, body: dict[str, Any]) -> None:
         asked = _asked(body)
         if not asked.text:
             ack(text=self._phrasebook.for_person(asked.asker).ask_how)
@@ -56,7 +56,7 @@ class AskCommand:
         self._questions.take(asked)
         ack(text=self._phrasebook.for_reply(asked).searching)
 
-    def _on_share(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_share(self, ack: Ack, body: dict[str, Any]) -> None:
         """For the asker alone, who alone is shown the button."""
         answer_id, person = body["actions"][0]["value"], body["user"]["id"]
         answer = self._answers.answer(answer_id)

@@ -51,14 +51,14 @@ class Asking:
         self._phrasebook = phrasebook
 
     def listen(self, app: App) -> None:
-        app.event("app_mention")(self._on_mention)
-        app.event("message")(self._on_message)
+        app.event("app_mention")(self.on_mention)
+        app.event("message")(self.on_message)
 
-    def _on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+    def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if _is_by_a_person(event):
             self._take_mention(event, body)
 
-    def _on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+    def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if not _is_by_a_person(event):
             return
         if _is_direct(event):

@@ -1,4 +1,4 @@
-"""Asking a person: the channel's owners are called, and the reply of one is kept as the answer."""
+"""The button "Ask a person": calls the channel's owners, and keeps a reply as a correction."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ class EscalationFlow:
         jobs.register(_JOB, self._escalate)
 
     def listen(self, app: App) -> None:
-        app.action(ASK_PERSON_ACTION)(self._on_ask_person)
-        app.action(_LEARN)(self._on_learn)
-        app.action(_DISCARD)(self._on_discard)
+        app.action(ASK_PERSON_ACTION)(self.on_ask_person)
+        app.action(_LEARN)(self.on_learn)
+        app.action(_DISCARD)(self.on_discard)
 
-    def _on_ask_person(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_ask_person(self, ack: Ack, body: dict[str, Any]) -> None:
         outcome = self._begin(body)
         ack()
         answer_click(self._client, body, note(outcome))
 
-    def _on_learn(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_learn(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = _clicked(body)
         for correction in self._corrections.of(answer_id):
             if correction.author == person:
@@ -66,7 +66,7 @@ class EscalationFlow:
         ack()
         replace_clicked(body, note(self._phrases_for(person, answer_id).learned))
 
-    def _on_discard(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_discard(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = _clicked(body)
         self._corrections.withdraw(answer_id, person)
         ack()

@@ -1,8 +1,7 @@
-"""Feedback: buttons and 👍/👎 reactions are the same vote, kept before it is thanked for."""
+"""Votes by button or 👍/👎 reaction, stored before they are thanked for, and corrections."""
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,15 +12,12 @@ from bot.domain.values import Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.corrections import Corrections
 from bot.records.votes import Votes
-from bot.slack.connection.calls import SlackCallFailed, slack_call
 from bot.slack.rendering.blocks import button, modal, plain_text
 from bot.slack.rendering.feedback_form import FEEDBACK_FORM, feedback_form, given_correction
 from bot.slack.rendering.messages import FEEDBACK_ACTION, SlackMessage, note
 from bot.slack.rendering.phrases import Phrasebook, Phrases
-from bot.slack.replies.ephemeral import answer_click, post_note, replace_clicked
+from bot.slack.replies.ephemeral import answer_click, open_form, post_note, replace_clicked
 from bot.telemetry.counters import VOTES
-
-_log = logging.getLogger(__name__)
 
 _WITHDRAW, _TELL_MORE = "withdraw_vote", "tell_more"
 _REACTIONS = {
@@ -48,14 +44,14 @@ class Feedback:
         self._phrasebook = phrasebook
 
     def listen(self, app: App) -> None:
-        app.action(FEEDBACK_ACTION)(self._on_thumb)
-        app.action(_WITHDRAW)(self._on_withdraw)
-        app.action(_TELL_MORE)(self._on_tell_more)
-        app.view(FEEDBACK_FORM)(self._on_form)
-        app.event("reaction_added")(self._on_reaction)
-        app.event("reaction_removed")(self._on_reaction_removed)
+        app.action(FEEDBACK_ACTION)(self.on_thumb)
+        app.action(_WITHDRAW)(self.on_withdraw)
+        app.action(_TELL_MORE)(self.on_tell_more)
+        app.view(FEEDBACK_FORM)(self.on_form)
+        app.event("reaction_added")(self.on_reaction)
+        app.event("reaction_removed")(self.on_reaction_removed)
 
-    def _on_thumb(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_thumb(self, ack: Ack, body: dict[str, Any]) -> None:
         """A 👎 also opens the form."""
         vote = _vote(body)
         kept = vote is not None and self._cast(vote)
@@ -67,11 +63,11 @@ class Feedback:
         opened = vote.thumb is Thumb.DOWN and self._open_form(body, vote.answer_id)
         answer_click(self._client, body, self._thanks(vote, form_is_open=opened))
 
-    def _on_tell_more(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_tell_more(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
         self._open_form(body, body["actions"][0]["value"])
 
-    def _on_form(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+    def on_form(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         """Thanks replace the form, which is all that the voter looks at now."""
         person = body["user"]["id"]
         correction = given_correction(view, person)
@@ -84,14 +80,14 @@ class Feedback:
         told = {"type": "section", "text": plain_text(thanks if kept else phrases.vote_gone)}
         ack(response_action="update", view=modal(phrases.feedback_title, [told]))
 
-    def _on_withdraw(self, ack: Ack, body: dict[str, Any]) -> None:
+    def on_withdraw(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = body["actions"][0]["value"], body["user"]["id"]
         self._votes.withdraw(answer_id, person, at=_moment(body["actions"][0].get("action_ts")))
         self._corrections.withdraw(answer_id, person)
         ack()
         replace_clicked(body, note(self._phrases_for(person, answer_id).withdrawn))
 
-    def _on_reaction(self, event: dict[str, Any]) -> None:
+    def on_reaction(self, event: dict[str, Any]) -> None:
         thumb, answer_id = self._thumb_and_answer(event)
         if thumb is None or answer_id is None:
             return
@@ -103,7 +99,7 @@ class Feedback:
                 self._client, item["channel"], event["user"], thanks, thread=self._thread(vote)
             )
 
-    def _on_reaction_removed(self, event: dict[str, Any]) -> None:
+    def on_reaction_removed(self, event: dict[str, Any]) -> None:
         """Only the vote that the reaction was; a newer one of the other kind stands."""
         thumb, answer_id = self._thumb_and_answer(event)
         if thumb is not None and answer_id is not None:
@@ -126,13 +122,7 @@ class Feedback:
 
     def _open_form(self, body: dict[str, Any], answer_id: str) -> bool:
         view = feedback_form(answer_id, self._phrases_for(body["user"]["id"], answer_id))
-        try:
-            with slack_call("open a form"):
-                self._client.views_open(trigger_id=body["trigger_id"], view=view)
-        except SlackCallFailed as error:
-            _log.warning("%s", error)
-            return False
-        return True
+        return open_form(self._client, body, view)
 
     def _thanks(self, vote: Vote, *, form_is_open: bool) -> SlackMessage:
         phrases = self._phrases_for(vote.voter, vote.answer_id)

@@ -53,20 +53,20 @@ class Home:
         self._authority = authority
 
     def listen(self, app: App) -> None:
-        app.event("app_home_opened")(ack=acknowledge, lazy=[self._opened])
-        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self._language_chosen])
-        app.action(_FORGET)(ack=acknowledge, lazy=[self._forgotten])
+        app.event("app_home_opened")(ack=acknowledge, lazy=[self.on_opened])
+        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self.on_language])
+        app.action(_FORGET)(ack=acknowledge, lazy=[self.on_forget])
 
-    def _opened(self, event: dict[str, Any], client: WebClient) -> None:
+    def on_opened(self, event: dict[str, Any], client: WebClient) -> None:
         if event.get("tab") == "home":
             self._publish(client, event["user"])
 
-    def _language_chosen(self, body: dict[str, Any], client: WebClient) -> None:
+    def on_language(self, body: dict[str, Any], client: WebClient) -> None:
         chosen = chosen_language(body["actions"][0])
         self._people.choose_language(body["user"]["id"], chosen)
         self._publish(client, body["user"]["id"], "Your language is kept.")
 
-    def _forgotten(self, body: dict[str, Any], client: WebClient) -> None:
+    def on_forget(self, body: dict[str, Any], client: WebClient) -> None:
         gone = forget_person(body["user"]["id"], self._forgetting, self._people)
         self._publish(client, body["user"]["id"], f"Forgotten: {gone}.")
 

@@ -1,4 +1,4 @@
-"""Making text safe to post: no pings, no foreign links, nothing that Slack would act on."""
+"""Sanitizes text for Slack: no pings, no foreign links, nothing that Slack would act on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def safe_markdown(text: str) -> str:
     """Model or document text for a Markdown block.
 
     Links become their labels and bare addresses code, which Slack does not link: only citations
-    are links. ``<`` and ``>`` are escaped, so that ``<!channel>`` pings nobody.
+    are links. ``<`` and ``>`` are escaped, so that ``<!channel>`` does not ping.
     """
     return _escape(_unlinked(text))
 

@@ -1,4 +1,4 @@
-"""What one person alone sees: ephemeral notes, direct messages, the answer to a slash command."""
+"""What one person alone sees: notes, forms, direct messages, the answer to a slash command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.domain.values import Asked, Stage
 from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.rendering.blocks import Block
 from bot.slack.rendering.messages import SlackMessage
 from indexer.documents import Passage
 
@@ -55,6 +56,17 @@ def answer_click(client: WebClient, body: dict[str, Any], note: SlackMessage) ->
 def replace_clicked(body: dict[str, Any], note: SlackMessage) -> None:
     """Replace the note whose button was pressed."""
     _respond(body["response_url"], note, replace=True)
+
+
+def open_form(client: WebClient, body: dict[str, Any], view: Block) -> bool:
+    """Open a modal for the person who acted; False where Slack does not, such as too late."""
+    try:
+        with slack_call("open a form"):
+            client.views_open(trigger_id=body["trigger_id"], view=view)
+    except SlackCallFailed as error:
+        _log.warning("%s", error)
+        return False
+    return True
 
 
 class EphemeralReply:

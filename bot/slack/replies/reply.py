@@ -1,4 +1,4 @@
-"""The one message that answers a question: begun at once, shown while it is written, completed."""
+"""The message that answers a question: streamed, or a placeholder updated, or posted at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_DRAFTS = 1.2
 _CALLS_OF_DRAFTS = 5
-_STREAMING = "streaming_state_conflict"
+_STILL_STREAMING = "streaming_state_conflict"
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 _UNACCEPTABLE = {"msg_too_long", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 
@@ -56,13 +56,13 @@ class Reply:
         self._phrases = phrases
         self._on_stop = on_stop
         self._stream: Stream | None = None
-        self._drafts_until = 0.0
-        self._drafts = False
+        self._next_draft_at = 0.0
+        self._shows_drafts = False
         self._nothing_posted = False
         self.ts = ""
 
     def begin(self) -> str:
-        """The timestamp of the message, beginning it if nobody has; "" where it comes at the end.
+        """The timestamp of the message, posted unless it was before; "" where it comes at the end.
 
         May be repeated after a crash at any point: a message that was begun but not remembered is
         found in the thread by the question's id in its metadata or tasks.
@@ -73,7 +73,7 @@ class Reply:
         self._status.show(self._asked)
         before = self._answers.begin_reply(self._asked.id)
         ts = before.ts or (self._posted_earlier() if before.attempted else "")
-        ts = ts or self._opened()
+        ts = ts or self._open()
         if ts != before.ts:
             self._answers.reply_posted(self._asked.id, ts)
         return ts
@@ -86,7 +86,7 @@ class Reply:
         """An answer so far; Slack's refusals are logged."""
         if self._stream and self._stream.failure is None:
             self._stream.show(text)
-        elif self._drafts or (self._stream and self._stream.failure == EXPIRED):
+        elif self._shows_drafts or (self._stream and self._stream.failure == EXPIRED):
             self._show_draft(text)
 
     def complete(self, rendered: SlackMessage) -> None:
@@ -103,13 +103,13 @@ class Reply:
             self.ts = self._post(rendered)
         self._answers.reply_posted(self._asked.id, self.ts)
 
-    def _opened(self) -> str:
+    def _open(self) -> str:
         if self._limits.starts.take():
             stream = Stream(
                 self._client, self._asked, self._phrases, self._limits, on_stop=self._on_stop
             )
             try:
-                with self._status.giving_way(self._asked):
+                with self._status.cleared_by_posting(self._asked):
                     ts = stream.start()
                 self._stream = stream
                 return ts
@@ -122,18 +122,18 @@ class Reply:
         if self._status.is_shown(self._asked) and not self._limits.updates.take(_CALLS_OF_DRAFTS):
             self._nothing_posted = True
             return ""
-        self._drafts = True
+        self._shows_drafts = True
         return self._post(messages.searching(self._phrases))
 
     def _show_draft(self, text: str) -> None:
         now = time.monotonic()
-        if now < self._drafts_until:
+        if now < self._next_draft_at:
             return
-        self._drafts_until = now + _SECONDS_BETWEEN_DRAFTS
+        self._next_draft_at = now + _SECONDS_BETWEEN_DRAFTS
         if not self._limits.updates.take():
             return
         if self._is_answered():
-            self._drafts_until = math.inf
+            self._next_draft_at = math.inf
             return
         try:
             self._update(messages.draft(text))
@@ -142,8 +142,8 @@ class Reply:
             self._limits.updates.pause(error.retry_after)
 
     def _is_answered(self) -> bool:
-        """By another process, which held this one for dead: its answer stays. So it does where
-        nobody can tell.
+        """Whether another process, which held this one for dead, has answered: its text stays. So
+        it does where the records are away.
         """
         try:
             return self._answers.find(self._asked.id) is not None
@@ -151,11 +151,11 @@ class Reply:
             return True
 
     def _replace(self, rendered: SlackMessage) -> None:
-        """A new message only if somebody deleted it."""
+        """Update the message; a new one is posted only where it was deleted."""
         try:
             self._update(rendered)
         except SlackCallFailed as error:
-            if error.reason == _STREAMING:
+            if error.reason == _STILL_STREAMING:
                 self._end_stream()
                 self._update(rendered)
             elif error.reason in _UNACCEPTABLE:
@@ -167,7 +167,7 @@ class Reply:
                 raise
 
     def _end_stream(self) -> None:
-        """One that this process, or one before it, has left open."""
+        """End a stream that this process, or one before it, has left open."""
         try:
             with slack_call("end a stream"):
                 self._client.chat_stopStream(channel=self._asked.channel, ts=self.ts)
@@ -177,7 +177,7 @@ class Reply:
 
     def _post(self, rendered: SlackMessage) -> str:
         client = retrying_only_refusals(self._client)
-        with self._status.giving_way(self._asked), slack_call("post a reply"):
+        with self._status.cleared_by_posting(self._asked), slack_call("post a reply"):
             posted = client.chat_postMessage(
                 channel=self._asked.channel,
                 thread_ts=self._asked.thread,

@@ -22,9 +22,9 @@ class RunningAnswers:
         self._asked: dict[str, tuple[Asked, Cancellation]] = {}
 
     def listen(self, app: App) -> None:
-        app.event("agent_session_stopped")(self._on_stop)
+        app.event("agent_session_stopped")(self.on_stop)
 
-    def _on_stop(self, event: dict[str, Any]) -> None:
+    def on_stop(self, event: dict[str, Any]) -> None:
         self.stop(event["channel"], event["thread_ts"], event["user"])
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A native stream: an answer's stages as tasks with sources, then its text as it is written."""
+"""Slack's native stream: an answer's stages as tasks with sources, then its text as it grows."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _TITLE_CHARACTERS = 200
 
 
 class Stream:
-    """One message that grows. After any failure it takes no more; ``failure`` says Slack's word.
+    """One message that grows. After any failure it takes no more; ``failure`` is Slack's error.
 
-    ``on_stop`` is called when Slack says that somebody has stopped it. Not for several threads.
+    ``on_stop`` is called when Slack says that a person has stopped it. Not for several threads.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Stream:
                 recipient_team_id=self._asked.team or None,
                 recipient_user_id=self._asked.asker,
                 task_display_mode="timeline",
-                chunks=self._taken(),
+                chunks=self._take_waiting(),
             )
         self.ts = str(started["ts"])
         return self.ts
@@ -102,7 +102,7 @@ class Stream:
         if self.failure is not None or rest is None or not self.ts:
             return False
         self._complete_tasks()
-        chunks = [*self._taken(), *([MarkdownTextChunk(text=rest)] if rest else [])]
+        chunks = [*self._take_waiting(), *([MarkdownTextChunk(text=rest)] if rest else [])]
         try:
             with slack_call("complete a stream"):
                 self._client.chat_stopStream(
@@ -126,7 +126,7 @@ class Stream:
             return
         self._called_at = time.monotonic()
         waiting = dict(self._waiting)
-        chunks = [*self._taken(), *([MarkdownTextChunk(text=delta)] if delta else [])]
+        chunks = [*self._take_waiting(), *([MarkdownTextChunk(text=delta)] if delta else [])]
         try:
             with slack_call("append to a stream"):
                 self._client.chat_appendStream(
@@ -141,7 +141,7 @@ class Stream:
         else:
             self._deltas.keep(delta)
 
-    def _taken(self) -> list[Chunk]:
+    def _take_waiting(self) -> list[Chunk]:
         taken, self._waiting = list(self._waiting.values()), {}
         return list(taken)
 
@@ -160,7 +160,7 @@ class Stream:
 
 
 def task_id(question_id: str, stage: Stage) -> str:
-    """Names the question, so that a stream is found again in its thread."""
+    """Names the question, so that a stream is found again: see ``thread.holds_reply_to``."""
     return f"{question_id}/{stage}"
 
 
