@@ -199,6 +199,6 @@ class Reply:
 
     def _posted_earlier(self, but: str = "") -> str:
         """The timestamp of our reply in the thread, ``but`` not that one; "" where none is."""
-        messages = thread_messages(self._client, self._asked.channel, self._asked.thread)
-        ours = [str(one["ts"]) for one in messages if holds_reply_to(one, self._asked.id)]
+        thread = thread_messages(self._client, self._asked.channel, self._asked.thread)
+        ours = [str(one["ts"]) for one in thread if holds_reply_to(one, self._asked.id)]
         return next((ts for ts in ours if ts != but), "")
