@@ -1,4 +1,4 @@
-"""The turnstile on real jobs and real records: who is done lets the next one in, in every case."""
+"""The queue on real jobs and records: a question that ends lets the next begin, in every case."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +13,7 @@ from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.turns import Turns
-from bot.slack.replies.turns import ThreadQueue
+from bot.slack.replies.thread_queue import ThreadQueue
 
 FIRST = Asked("C1:10.000001", "Ev1", "C1", "10.000001", "U1", "How much?")
 SECOND = replace(FIRST, id="C1:10.000002", event_id="Ev2")
@@ -26,11 +26,11 @@ class Answering:
         self.begun: list[str] = []
         self.second_has_begun = Event()
         self.go_on = Event()
-        self._turnstile = ThreadQueue(turns, jobs, "answer")
+        self._queue = ThreadQueue(turns, jobs, "answer")
         jobs.register("answer", self._job)
 
     def enter(self, asked: Asked) -> None:
-        self._turnstile.enter(asked)
+        self._queue.enter(asked)
 
     def _job(self, question_id: str) -> None:
         self.begun.append(question_id)
@@ -41,7 +41,7 @@ class Answering:
             assert self.go_on.wait(30)
             raise ValueError("This question never will be answered.")
         finally:
-            self._turnstile.leave(question_id)
+            self._queue.leave(question_id)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_job_that_fails_for_good_lets_the_next_one_begin(database: Database, j
 def test_a_turn_whose_job_is_over_is_passed_on(database: Database, jobs: Jobs) -> None:
     """The records were away as the first one's job ended, so it could not say so."""
     turns, answering = Turns(database), Event()
-    turnstile = ThreadQueue(turns, jobs, "answer")
+    queue = ThreadQueue(turns, jobs, "answer")
     jobs.register("answer", lambda key: answering.set() if key == SECOND.id else None)
     jobs.launch()
     Answers(database).ask(FIRST)
@@ -79,7 +79,7 @@ def test_a_turn_whose_job_is_over_is_passed_on(database: Database, jobs: Jobs) -
     jobs.start("answer", FIRST.id)
     Answers(database).ask(SECOND)
     while not answering.wait(0.2):
-        turnstile.enter(SECOND)
+        queue.enter(SECOND)
     assert [one.question_id for one in turns.unfinished()] == [SECOND.id]
 
 

@@ -1,4 +1,4 @@
-"""Answers begin in turn: of each thread's questions one at a time, in the order they were asked."""
+"""A queue per thread: its questions are answered one at a time, in the order they were asked."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SECONDS_UNTIL_ANOTHER_TRY = 5.0
 
 
 class ThreadQueue:
-    """Begins the jobs that answer, beside the receipts of events: a receipt never waits for it.
+    """Starts the jobs that answer, in threads of its own: no receipt of an event waits for it.
 
-    What is promised: of the questions of one thread that are kept, the next one begins only when
-    the one before has ended, in whatever way, also over crashes and several replicas. Nothing
-    waits in a thread of this process meanwhile. What is not: a question that Slack delivers after
-    a later one has begun comes after it. To make that rare, a question that is not the first of
-    its thread begins a moment later: what Slack delivers at the same time, as after a reconnect,
-    is all there by then.
+    Guaranteed: of the stored questions of one Slack thread, the next begins only when the one
+    before has ended, in whatever way, also over crashes and several replicas. No thread of this
+    process waits meanwhile. Not guaranteed: a question that Slack delivers after a later one has
+    begun comes after it. To make that rare, a question that is not the first of its thread begins
+    a moment later: what Slack delivers at the same time, as after a reconnect, is all there by
+    then.
     """
 
     def __init__(self, turns: Turns, jobs: Jobs, job: str) -> None:
@@ -38,28 +38,28 @@ class ThreadQueue:
         jobs.at_launch(self._resume)
 
     def enter(self, asked: Asked) -> None:
-        """A question is kept; it begins when its turn comes. More than once does nothing."""
+        """A question is stored; it begins when its turn comes. Idempotent."""
         is_first = asked.thread in ("", asked.ts)
         self._begin(asked.id, current_team(), 0 if is_first else _SECONDS_FOR_EARLIER_ONES)
 
     def leave(self, question_id: str) -> None:
-        """A question has been answered, or never will be; not for one that resumes later."""
+        """A question's job has ended, with an answer or without; not for one that resumes later."""
         if self._turns.end(question_id):
             self._begin(question_id, current_team())
-        else:  # forgotten, and with it who came behind it
+        else:  # forgotten, and with it which question came next
             self._resume()
 
     def _resume(self) -> None:
-        """What was kept before a crash, and not begun, or begun and not ended.
+        """Begin what was stored before a crash and has not begun, or not ended.
 
-        Nothing in lines that are served: thousands may wait there, and this comes again and again.
+        Only in queues without a running job: thousands may wait in the others, and this runs often.
         """
         under_way = set(self._jobs.unfinished(self._job, ""))
         waiting = self._turns.unfinished()
-        served = {one.line for one in waiting if one.question_id in under_way}
+        active = {one.line for one in waiting if one.question_id in under_way}
         for one in waiting:
-            if one.line not in served:
-                served.add(one.line)
+            if one.line not in active:
+                active.add(one.line)
                 self._begin(one.question_id, one.team)
 
     def _begin(self, question_id: str, team: str, after: float = 0.0) -> None:
@@ -73,7 +73,7 @@ class ThreadQueue:
         timer.start()
 
     def _begin_turn(self, question_id: str, team: str) -> None:
-        """Begin whoever has the turn beside this question; whose job is over has none."""
+        """Begin the question whose turn it is in the same queue; skip one whose job is over."""
         try:
             with serving(team):
                 while turn := self._turns.begin(question_id):
