@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.domain.errors import BackupError
 from bot.domain.settings import Settings
-from bot.records.snapshot import check_whole
+from bot.records.inspection import check_whole
 
 _LOCK = "in-use.lock"
 _MENDS = {

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from bot.records.database import Database
-from bot.records.forgotten import Kind, digest_of, moments, pseudonym
-from bot.records.operation_tables import AuditRow
+from bot.records.suppression_list import Kind, digest_of, moments, pseudonym
+from bot.records.tables import AuditRow
 
 BOT = "lorebot"
 """The actor of what the bot did by itself."""

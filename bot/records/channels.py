@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.records.database import Database
-from bot.records.operation_tables import ChannelRow, PersonRow
+from bot.records.tables import ChannelRow, PersonRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,20 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.records.audit import without_names
 from bot.records.database import Database
-from bot.records.forgotten import Forgotten, Kind, digest_of, moments, pseudonym, remember
-from bot.records.operation_tables import AuditRow, ChannelRow, PersonRow
+from bot.records.suppression_list import Forgotten, Kind, digest_of, moments, pseudonym, remember
 from bot.records.tables import (
     AnswerRow,
+    AuditRow,
+    ChannelRow,
     CorrectionRow,
+    EscalationRow,
+    MutedThreadRow,
     PassageRow,
+    PersonRow,
     QuestionRow,
     VoteChangeRow,
     VoteRow,
 )
-from bot.records.thread_tables import EscalationRow, MutedThreadRow
 
 _PEOPLE = (
     QuestionRow.asker,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.errors import ReindexRunning
 from bot.records.database import Database
-from bot.records.operation_tables import ReindexRow
+from bot.records.tables import ReindexRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,15 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.domain.settings import RetentionTable
 from bot.records.database import Database
-from bot.records.operation_tables import AuditRow, ReindexRow
-from bot.records.tables import AnswerRow, CorrectionRow, QuestionRow, VoteRow
-from bot.records.thread_tables import MutedThreadRow
+from bot.records.tables import (
+    AnswerRow,
+    AuditRow,
+    CorrectionRow,
+    MutedThreadRow,
+    QuestionRow,
+    ReindexRow,
+    VoteRow,
+)
 
 _BATCH = 200
 

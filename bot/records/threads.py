@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from bot.records.database import Database
-from bot.records.tables import AnswerRow, QuestionRow
-from bot.records.thread_tables import EscalationRow, MutedThreadRow
+from bot.records.tables import AnswerRow, EscalationRow, MutedThreadRow, QuestionRow
 
 
 @dataclass(frozen=True, slots=True)

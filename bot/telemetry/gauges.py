@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from bot.domain import prompts
 from bot.records.database import Database
-from bot.records.figures import figures
+from bot.records.statistics import Statistics
 from bot.serving.lending import InUse, Models
 from bot.telemetry.health import Health
 from indexer.index import Index
@@ -38,7 +38,7 @@ _HASH = 12
 
 def of_records(database: Database) -> Collector:
     def collect() -> Iterable[Metric]:
-        now = figures(database)
+        now = Statistics(database).figures()
         waiting = {"queued": now.queued, "working": now.working}
         oldest, kept = now.oldest_seconds, now.questions
         labels = ["ending", "occasion"]

@@ -10,7 +10,7 @@ from bot.domain.settings import Settings
 from bot.models.registry import Registry
 from bot.operations.doctor.finding import Finding, well, wrong
 from bot.records.database import Database
-from bot.records.probe import probe
+from bot.records.inspection import probe
 from bot.serving.opening import connect_model, load_model
 
 

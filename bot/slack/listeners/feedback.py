@@ -11,8 +11,7 @@ from slack_sdk import WebClient
 
 from bot.domain.values import Thumb, Vote
 from bot.records.answers import Answers
-from bot.records.corrections import Corrections
-from bot.records.votes import Votes
+from bot.records.feedback import Corrections, Votes
 from bot.slack.connection.calls import SlackCallFailed, slack_call
 from bot.slack.rendering.blocks import FEEDBACK_ACTION, Rendered, button, note
 from bot.slack.rendering.feedback_form import FEEDBACK_FORM, feedback_form, given_correction

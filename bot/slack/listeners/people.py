@@ -9,11 +9,10 @@ from bot.answering.pipeline import Pipeline
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
 from bot.records.channels import Channels, People
-from bot.records.corrections import Corrections
 from bot.records.database import Database
+from bot.records.feedback import Corrections, Votes
 from bot.records.threads import Escalations, Threads
 from bot.records.turns import Turns
-from bot.records.votes import Votes
 from bot.slack.listeners.ask_about import AskAbout
 from bot.slack.listeners.ask_command import AskCommand
 from bot.slack.listeners.asking import Asking

@@ -1,7 +1,7 @@
-"""The mark of a restore that has begun: until it has ended, nobody opens what it works on.
+"""Marks records as being restored: until the restore has ended, no process opens them.
 
-It lies with the records, beside the file or in the database, so that every machine that shares them
-sees it; and it holds what a restore that is run again must know, as text.
+The mark is a file beside SQLite's, or a table in Postgres, so that every machine that shares the
+records sees it. It holds what a restore that is run again must know, as text.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from pathlib import Path
 from sqlalchemy import URL, Column, Engine, MetaData, Table, Text, delete, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.domain.database_address import shown
 from bot.domain.errors import RecordsError
-from bot.records.reasons import reason
+from bot.records.engine import cannot_open, reason
 
 TABLE = "lorebot_unfinished_restore"
 FILE = "unfinished-restore.json"
@@ -50,15 +49,11 @@ def noted(engine: Engine) -> str | None:
         with engine.connect() as connection:
             return connection.scalar(select(_MARK.c.noted))
     except (OSError, UnicodeDecodeError, SQLAlchemyError) as error:
-        raise RecordsError(
-            f"The records at {shown(engine.url)} cannot be opened: {reason(error)}. Check "
-            "[records] url and that the server or folder is there and writable; nothing was "
-            "changed."
-        ) from error
+        raise cannot_open(engine.url, error) from error
 
 
 def end(engine: Engine) -> None:
-    """Take the mark away. Raises RecordsError."""
+    """Remove the mark. Raises RecordsError."""
     try:
         if path := mark_beside(engine.url):
             _synced(path.parent)  # what was moved there comes first

@@ -1,4 +1,7 @@
-"""The list of what was forgotten, by digests: it outlives every restore of an older backup."""
+"""The suppression list: digests of who and what was forgotten, and when.
+
+It goes into every backup, so that restoring an older one brings back nothing that is on it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import inspect, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from bot.domain.errors import RecordsError
-from bot.records.database import open_engine
-from bot.records.operation_tables import ForgottenRow
+from bot.records.engine import engine_at
+from bot.records.tables import ForgottenRow
 
 
 class Kind(StrEnum):
@@ -32,7 +33,9 @@ class Forgotten:
 
 
 def digest_of(kind: Kind, name: str) -> str:
-    """A pseudonym, no secret: whoever guesses an id can tell whether it is on the list."""
+    """SHA-256, as hexadecimal digits. A pseudonym, no secret: an id that is guessed can be checked
+    against the list.
+    """
     return hashlib.sha256(f"lorebot forgets the {kind} {name}".encode()).hexdigest()
 
 
@@ -60,14 +63,9 @@ def moments(session: Session, kind: Kind) -> Mapping[str, datetime]:
 
 def forgotten_in(url: str) -> tuple[Forgotten, ...]:
     """The list of a database, which is neither created nor migrated. Raises RecordsError."""
-    engine = open_engine(url)
-    try:
+    with engine_at(url, "Who was forgotten could not be read from the records") as engine:
         if not inspect(engine).has_table(ForgottenRow.__tablename__):
             return ()
         with Session(engine) as session:
             rows = session.scalars(select(ForgottenRow).order_by(ForgottenRow.at))
             return tuple(Forgotten(Kind(row.kind), row.digest, row.at) for row in rows)
-    except SQLAlchemyError as error:
-        raise RecordsError("Who was forgotten could not be read from the records.") from error
-    finally:
-        engine.dispose()
