@@ -24,11 +24,11 @@ HOMES = {
     "sqlalchemy": (
         "bot/records/",
         "bot/models/",
-        "bot/jobs/replicas.py",
+        "bot/jobs/recovery.py",
         "bot/domain/database_address.py",
     ),
     "alembic": ("bot/records/",),
-    "dbos": ("bot/jobs/durable.py", "bot/jobs/states.py", "bot/jobs/schedules.py"),
+    "dbos": ("bot/jobs/durable.py", "bot/jobs/schedules.py"),
     "aiohttp": ("bot/workspace/",),
     "httpx": ("bot/serving/", "bot/models/", "indexer/stores/weaviate_server.py"),
     "llama_cpp": ("bot/serving/", "indexer/embedding/pooling.py", "adapters/"),

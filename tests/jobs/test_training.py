@@ -11,8 +11,7 @@ from threading import Event
 
 import pytest
 
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 from bot.jobs.training import APPLICATION, JOB, QUEUE, line_of, start_training, training_progress
 
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 from bot.jobs.training import (
     finished,
     line_of,

@@ -1,15 +1,17 @@
-"""Which processes that share a Postgres are alive: each holds a lock of its own name while it is.
+"""Recovers jobs of dead replicas, where several processes share a Postgres.
 
-Postgres itself lets the lock go when the process, its machine or the network between them dies:
-no clocks are compared, and nothing of a dead process has to be cleaned up.
+Each process holds an advisory lock of its own name while it lives. Postgres itself lets the lock go
+when the process, its machine or the network between them dies: no clocks are compared, and nothing
+of a dead process has to be cleaned up.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, NullPool, create_engine, make_url
@@ -18,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.domain.database_address import connect_args
 from bot.domain.errors import RecordsError
 
+_SECONDS = 5.0
+_SECONDS_ABSENT = 10.0
 _log = logging.getLogger(__name__)
 
 # A process whose machine vanished is found out by the server within half a minute.
@@ -126,9 +130,102 @@ class Replica:
 
 
 def replica_of(url: str, group: str, name: str) -> Replica | None:
-    """None on SQLite, which a single machine shares: what died there is started again there."""
+    """None on SQLite, which one machine shares: its processes recover their own jobs."""
     is_shared = make_url(url).get_backend_name() == "postgresql"
     return Replica(url, group, name) if is_shared else None
+
+
+class Recovery:
+    """Looks every few seconds, from a thread of its own, for names that no process holds."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        owners: Callable[[], Iterable[str]],
+        recover: Callable[[str], None],
+        resume: Callable[[], None],
+        seconds: float = _SECONDS,
+        *,
+        patience: float = _SECONDS_ABSENT,
+    ) -> None:
+        """``owners`` names the processes with unfinished jobs; ``recover`` puts those of one name
+        back into their queues. ``resume`` begins what was to begin and has not.
+
+        A live process may lose its connection, and takes its name again at its own next look: only
+        one that was found absent for ``patience`` seconds counts as dead.
+        """
+        self._replica = replica
+        self._owners = owners
+        self._recover = recover
+        self._resume = resume
+        self._seconds = seconds
+        self._patience = patience
+        self._absent_since: dict[str, float] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recovery", daemon=True)
+
+    def start(self) -> None:
+        """Raises RecordsError where another process of this name lives."""
+        self._replica.enter()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let the name go, so that others may recover what is left.
+
+        Where the database is away, its thread may wait for that; then the name ends with the
+        process.
+        """
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join(_SECONDS)
+        if not self._thread.is_alive():
+            self._replica.leave()
+
+    def look(self) -> None:
+        """Recover jobs of dead processes; none while it is unsure which processes live."""
+        if not self._replica.confirm() or not self._replica.is_settled:
+            return
+        before, self._absent_since = self._absent_since, {}
+        for owner in self._owners():
+            with self._replica.absent(owner) as is_absent:
+                if is_absent:
+                    self._recover_in_time(owner, before.get(owner, time.monotonic()))
+        self._resume()
+
+    def _recover_in_time(self, owner: str, since: float) -> None:
+        if time.monotonic() - since < self._patience:
+            self._absent_since[owner] = since
+            return
+        _log.warning("%s is gone; the others go on with what it had begun.", owner)
+        self._recover(owner)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._seconds):
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - the database may be away; it is tried again
+                _log.warning("Who is alive could not be found out.", exc_info=True)
+
+
+class NoRecovery:
+    """For SQLite: there a process that died recovers its own jobs when it is started again."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def recovery(
+    url: str,
+    group: str,
+    name: str,
+    owners: Callable[[], Iterable[str]],
+    recover: Callable[[str], None],
+    resume: Callable[[], None],
+) -> Recovery | NoRecovery:
+    """For the process ``name`` among those of its ``group`` that share the database at ``url``."""
+    replica = replica_of(url, group, name)
+    return Recovery(replica, owners, recover, resume) if replica else NoRecovery()
 
 
 def _locked(connection: Connection, key: int) -> bool:
