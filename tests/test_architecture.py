@@ -61,7 +61,6 @@ HOMES = {
         "bot/cli/model.py",
         "bot/cli/operations.py",
         "bot/cli/records.py",
-        "bot/cli/trace.py",
         "indexer/",
         "adapters/",
     ),

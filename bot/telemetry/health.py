@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 
 from bot.domain.errors import LorebotError
-from bot.telemetry.patience import SingleFlight
+from bot.telemetry.single_flight import SingleFlight
 from indexer.errors import IndexerError
 
 Probe = Callable[[], str]

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from bot.cli.trace import tree
+from bot.cli.records import tree
 from bot.domain.values import (
     Answer,
     Asked,

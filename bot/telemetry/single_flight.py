@@ -1,4 +1,4 @@
-"""Asking a part that may be away, without waiting for ever and without piling up who waits."""
+"""Calls a function that may hang in a thread of its own, one call in flight at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ Result = TypeVar("Result")
 
 
 class SingleFlight(Generic[Result]):
-    """Asks in a thread of its own, and not again before it was answered. Safe from several threads.
+    """Shares one call among all callers, so that a part that hangs does not pile up threads.
 
-    DBOS, for one, tries a database that is away again and again, until it is back.
+    DBOS, for one, tries a database that is away again and again, until it is back. Safe from
+    several threads.
     """
 
     def __init__(self, ask: Callable[[], Result]) -> None:
@@ -22,7 +23,7 @@ class SingleFlight(Generic[Result]):
         self._answer: Future[Result] | None = None
 
     def ask(self) -> Future[Result]:
-        """What is answered now, or to whoever has asked before and waits still."""
+        """The result of the call in flight, which is begun if there is none."""
         with self._lock:
             if self._answer is None or self._answer.done():
                 self._answer = Future()
@@ -32,5 +33,5 @@ class SingleFlight(Generic[Result]):
     def _fill(self, answer: Future[Result]) -> None:
         try:
             answer.set_result(self._ask())
-        except BaseException as error:  # noqa: BLE001 - whoever asks gets it
+        except BaseException as error:  # noqa: BLE001 - the callers get it
             answer.set_exception(error)
