@@ -1,4 +1,4 @@
-"""Training, seen from the bot: it is asked for here and done by ``lorebot-adapters worker``.
+"""Requests training, which ``lorebot-adapters worker`` does, and reads its progress.
 
 The bot needs none of the training libraries for that: the two meet in the jobs' database.
 """
@@ -15,7 +15,7 @@ JOB = "train"
 
 
 def start_training(jobs: Jobs, line: str = "default") -> str:
-    """Have a whole line trained; returns the job's key, for ``training_progress``.
+    """Have a whole training pipeline run; returns the job's key, for ``training_progress``.
 
     It waits until a worker is there. A line that waits or is trained already is not begun again:
     then the key is that of the training under way.

@@ -1,4 +1,4 @@
-"""The file that a backup is: a zip archive that only its owner may read, every part hashed."""
+"""Reads and writes backup archives: zip files that only their owner may read, with SHA-256 sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lorebot backup``: all that cannot be rebuilt, as of one moment, in one file, while in use.
+"""``lorebot backup``: writes all that cannot be rebuilt to one file, also while the bot runs.
 
 The jobs are copied before the records, so that they never tell of more than the records hold: a
 job that the copy calls finished has its answer there, and one that it does not know is begun anew

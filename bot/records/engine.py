@@ -1,4 +1,4 @@
-"""Engines for a records database, and one sentence on why one failed."""
+"""Opens SQLAlchemy engines for the records, and says in one sentence why a database failed."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ _LINK = re.compile(r"/archives/(?P<channel>\w+)/p(?P<seconds>\d+)(?P<fraction>\d
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An answer with its votes and corrections, oldest first; both are empty where nobody spoke."""
+    """An answer with its votes and corrections, oldest first; both may be empty."""
 
     answer_id: str
     asked_at: datetime

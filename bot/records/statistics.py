@@ -133,7 +133,7 @@ class Statistics:
     def worst_pages(self, limit: int = 5, now: datetime | None = None) -> list[Page]:
         """Public pages whose citing answers were voted down most in the last eight weeks.
 
-        Pages that not everybody may read are left out: not every admin may.
+        Only public pages: an admin may not be allowed to read the others.
         """
         since = (now or datetime.now(UTC)) - 8 * _WEEK
         cited = (

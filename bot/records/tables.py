@@ -82,7 +82,7 @@ class QuestionRow(Base):
 
 
 class AnswerRow(Base):
-    """One answer a question, with the versions of everything that shaped it."""
+    """The one answer of a question, with the versions of everything that shaped it."""
 
     __tablename__ = "answers"
 
@@ -145,7 +145,7 @@ class PassageRow(Base):
 
 
 class ReflectionRow(Base):
-    """A judgement with its probability; tomorrow's training data."""
+    """A judgement with its probability; training reads it."""
 
     __tablename__ = "reflections"
 
@@ -298,7 +298,7 @@ class InstallationRow(Base):
 
 
 class OAuthStateRow(Base):
-    """An installation that somebody has begun: only the digest of its state is kept."""
+    """An OAuth installation that was begun: only the digest of its state is kept."""
 
     __tablename__ = "oauth_states"
 

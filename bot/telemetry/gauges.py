@@ -1,4 +1,4 @@
-"""What is looked up when the metrics are read: records, jobs, index, models and health.
+"""Gauges computed at each scrape: records, jobs, index, models and health.
 
 What comes from the records, the jobs and the index is the same in every replica that shares them:
 take the maximum over replicas, never the sum. Models and health are each replica's own.

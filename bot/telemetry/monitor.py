@@ -1,4 +1,4 @@
-"""Health and metrics over HTTP, for whatever watches the bot: /healthz, /readyz and /metrics."""
+"""Health and metrics over HTTP: /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on its way to the bot: events until they are acknowledged, interactions once."""
+"""Delivers events to the bot until they are acknowledged, and interactions once."""
 
 import asyncio
 import logging

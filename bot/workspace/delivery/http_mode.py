@@ -145,7 +145,7 @@ class HttpMode:
     async def _post(
         self, body: str, content_type: str, headers: dict[str, str] | None = None
     ) -> Answer:
-        """Posts to the next URL, or to the one after it where nobody listens."""
+        """Posts to the next URL, or to the one after it where nothing listens."""
         answer = Answer("connection_failed")
         for _ in self._urls:
             url = self._urls.pop(0)

@@ -1,4 +1,4 @@
-"""response_url: where a bot answers an interaction, five times within half an hour."""
+"""response_url: answers to an interaction, at most five within half an hour."""
 
 import secrets
 from dataclasses import dataclass, replace

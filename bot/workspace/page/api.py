@@ -1,4 +1,4 @@
-"""What a person can do on the page, an action a method."""
+"""What a person can do on the page, one method per action."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias

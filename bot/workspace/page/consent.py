@@ -1,4 +1,4 @@
-"""The page on which somebody allows the app into a workspace."""
+"""OAuth's consent page, on which a person installs the app into a workspace."""
 
 from collections.abc import Iterable, Mapping
 from html import escape

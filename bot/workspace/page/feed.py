@@ -1,4 +1,4 @@
-"""The live feed: every open page hears what its person may see, as it happens."""
+"""The live feed over WebSockets: each open page gets what its person may see, as it happens."""
 
 import asyncio
 import contextlib
@@ -129,7 +129,7 @@ class Feed:
 
 
 async def _write(page: _Page) -> None:
-    # A page that goes away ends its own reading loop; there is nobody left to tell.
+    # A page that goes away ends its own reading loop; no reader is left.
     with contextlib.suppress(ConnectionError):
         while True:
             await page.socket.send_json(await page.waiting.get())

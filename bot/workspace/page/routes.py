@@ -31,7 +31,7 @@ class Workplace(Protocol):
 
 
 class PageRoutes:
-    """Finds the workspace of whoever acts. Anybody may act as anybody here."""
+    """The workspace of the person who acts. A page may act as any person here."""
 
     def __init__(self, workplace_of: Callable[[str], Workplace]) -> None:
         self._workplace_of = workplace_of
@@ -41,7 +41,7 @@ class PageRoutes:
 
         200 with what the action returns, or 400 with `error`, a sentence for the person.
         """
-        # A JSON body cannot be posted from another site without asking, and nobody answers.
+        # A JSON body cannot be posted from another site without asking, and it gets no answer.
         if request.content_type != "application/json":
             raise web.HTTPNotFound
         try:

@@ -79,14 +79,14 @@ class Actions:
         self._call(lambda: self.state.join(channel, user))
 
     def leave(self, user: str, channel: str) -> None:
-        """Takes somebody, or the bot, out of a channel."""
+        """Takes a person, or the bot, out of a channel."""
         self._call(lambda: self.state.leave(channel, user))
 
     def add_person(self, person: Person) -> None:
         self._call(lambda: self.state.add_person(person))
 
     def change_person(self, user: str, **changes: Any) -> None:
-        """Makes somebody an admin, a guest, and so on: `is_restricted=True`."""
+        """Makes a person an admin, a guest, and so on: `is_restricted=True`."""
         self._call(lambda: self.state.change_person(user, **changes))
 
     def add_channel(self, channel: Channel) -> None:
@@ -97,7 +97,7 @@ class Actions:
         self._call(lambda: self.state.change_channel(channel, **changes))
 
     def direct_channel(self, user: str, other: str = "") -> str:
-        """The id of somebody's direct conversation with the bot, or with another person."""
+        """The id of a person's direct conversation with the bot, or with another person."""
         return self._call(lambda: self.state.direct_channel(user, other).id)
 
     # The bot's surfaces

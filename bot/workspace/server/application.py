@@ -110,7 +110,7 @@ class Application:
         return site
 
     def team_of(self, user_id: str) -> Team:
-        """The workspace somebody belongs to."""
+        """The workspace a person belongs to."""
         for team in self.teams.values():
             if any(person.id == user_id for person in team.state.people):
                 return team

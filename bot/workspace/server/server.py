@@ -30,7 +30,7 @@ REDELIVERY_OVER_HTTP = (0.0, 60.0, 300.0)
 class Workspace(Actions):
     """A Slack-compatible workspace on 127.0.0.1, with its page.
 
-    `port` 0 takes a free one. `redelivery_delays` are the seconds before an event nobody
+    `port` 0 takes a free one. `redelivery_delays` are the seconds before an event that was not
     acknowledged is sent again, one after the other; `stream_lifetime` is in seconds too.
     The Markdown files below `documents` are shown under `documents_url`.
 
@@ -132,7 +132,7 @@ class Workspace(Actions):
 
     @property
     def authorize_url(self) -> str:
-        """Where somebody allows the app into a workspace: OAuth's authorization URL."""
+        """OAuth's authorization URL, where a person installs the app into a workspace."""
         return f"{self.state.url}oauth/v2/authorize"
 
     @property

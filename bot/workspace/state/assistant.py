@@ -1,4 +1,4 @@
-"""What hovers around a conversation with an agent: its status line, prompts and titles."""
+"""The assistant's status line, suggested prompts and titles, per conversation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What happened in a workspace, told to whoever listens: the bot's events and the page."""
+"""Changes of a workspace, published to its listeners: the bot's events and the page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Somebody left or was removed; `channel` is without him."""
+    """A member left or was removed; `channel` is without them."""
 
     channel: Channel
     user: str
@@ -52,7 +52,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class PersonChanged:
-    """Somebody is new, or became an admin, a guest or somebody with another name."""
+    """A person is new, or became an admin or a guest, or has another name."""
 
     person: Person
 

@@ -1,4 +1,4 @@
-"""Who and what a workspace is made of: people, user groups, channels, and who is in which."""
+"""People, user groups, channels and their members."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -43,13 +43,13 @@ class Directory:
             raise Refused("user_not_found") from None
 
     def add_person(self, person: Person) -> Person:
-        """Adds somebody, or replaces whoever has the same id."""
+        """Adds a person, or replaces the one of the same id."""
         self._people[person.id] = person
         self.changes.publish(PersonChanged(person))
         return person
 
     def change_person(self, user_id: str, **changes: Any) -> Person:
-        """Makes somebody an admin, a guest and so on; `changes` are fields of Person."""
+        """Makes a person an admin, a guest and so on; `changes` are fields of Person."""
         return self.add_person(replace(self.person(user_id), **changes))
 
     # Channels
@@ -106,7 +106,7 @@ class Directory:
     # Membership
 
     def join(self, channel_id: str, user_id: str) -> Channel:
-        """Adds somebody to a channel; nothing happens where he is in it already."""
+        """Adds a person to a channel; does nothing for a member."""
         channel = self.channel(channel_id)
         if self.person(user_id).id in channel.members:
             return channel
@@ -116,7 +116,7 @@ class Directory:
         return channel
 
     def leave(self, channel_id: str, user_id: str) -> Channel:
-        """Takes somebody out of a channel."""
+        """Takes a person out of a channel."""
         channel = self.joined_channel(channel_id, user_id)
         if channel.is_im:
             raise Refused("method_not_supported_for_channel_type")

@@ -9,7 +9,7 @@ from bot.workspace.errors import Refused
 from bot.workspace.state.models import File
 
 FILE_LIMIT = 50 * 2**20
-"""Bytes of one file; Slack takes a gigabyte, which nobody needs on one machine."""
+"""Bytes of one file; Slack takes a gigabyte, which no test needs."""
 
 FILES_PER_MESSAGE = 10
 

@@ -11,7 +11,7 @@ StreamState: TypeAlias = Literal["in_progress", "completed", "stopped_by_user", 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account: a colleague, a guest or a bot."""
+    """A member with an account: a colleague, a guest or a bot."""
 
     id: str
     name: str
@@ -24,7 +24,7 @@ class Person:
     is_ultra_restricted: bool = False
     is_stranger: bool = False
     bot_id: str | None = None
-    # Of somebody from another organisation; "" for the workspace's own people.
+    # Of a person from another organisation; "" for the workspace's own people.
     team_id: str = ""
 
     @property

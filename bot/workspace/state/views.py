@@ -1,4 +1,4 @@
-"""Modals and App Homes: who has which view open, and the triggers that may open one."""
+"""Modals and App Homes: which views each person has open, and the triggers that may open one."""
 
 import secrets
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class _Trigger:
 
 
 class Views:
-    """Open modals as one stack a person, and one home a person."""
+    """Open modals, one stack per person, and one home per person."""
 
     def __init__(self, changes: Changes, clock: Callable[[], float]) -> None:
         self._changes = changes

@@ -167,7 +167,7 @@ class WorkspaceState(Directory):
     def sees_file(self, user_id: str, file_id: str) -> bool:
         """Whether a person uploaded a file, or is where it was shared.
 
-        What the bot uploaded is its own furniture, such as a chart: everybody sees it.
+        What the bot uploaded is its own furniture, such as a chart: every member sees it.
         """
         if self.files.file(file_id).user in (user_id, self.bot.id):
             return True

@@ -1,4 +1,4 @@
-"""Failures on demand, to see how the bot takes them."""
+"""Injects faults into Web API calls."""
 
 import random
 import threading

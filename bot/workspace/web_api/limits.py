@@ -1,4 +1,4 @@
-"""Slack's rate limits: a bucket for each method, and for posting a bucket for each channel."""
+"""Slack's rate limits: a token bucket per method, and for posting one per channel."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""Which scopes a method needs, as Slack's reference pages say."""
+"""The OAuth scopes each method needs, by Slack's reference pages."""
 
 _HISTORY = {
     "channel": "channels:history",

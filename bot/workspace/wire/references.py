@@ -17,7 +17,7 @@ _PICTURE = re.compile(r"\.(png|jpe?g|gif|webp|mp4)$", re.IGNORECASE)
 
 
 def pinged(state: WorkspaceState, message: Message) -> tuple[str, ...]:
-    """The ids of the members a message notifies by name, by group or as part of everybody."""
+    """The ids of the members a message notifies by name, by group or by a broadcast."""
     members = set(state.channel(message.channel).members)
     targets = [target for text in _texts(message) for target in _TARGET.findall(text)]
     targets += [target for element in _walk(list(message.blocks)) for target in _target(element)]

@@ -1,4 +1,4 @@
-"""The Web API's methods, a family a module. Each family maps Slack's names to functions."""
+"""The Web API's methods, one module per family. Each family maps Slack's names to functions."""
 
 from bot.workspace.state.streams import Streams
 from bot.workspace.state.workspace_state import WorkspaceState

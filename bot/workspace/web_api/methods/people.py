@@ -1,4 +1,4 @@
-"""auth.*, team.*, bots.*, users.* and usergroups.*: who is who."""
+"""auth.*, team.*, bots.*, users.* and usergroups.*: people, bots and groups."""
 
 from bot.workspace.errors import Refused
 from bot.workspace.state.models import Payload
