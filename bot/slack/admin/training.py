@@ -12,7 +12,7 @@ from slack_sdk import WebClient
 from bot.jobs.durable import Jobs, State
 from bot.jobs.training import (
     finished,
-    line_of,
+    pipeline_of,
     start_training,
     training_progress,
     training_state,
@@ -63,7 +63,7 @@ class TrainCommand:
         user, key, _ = watched.split(" ")
         channel, ts = self._jobs.step("begin", lambda: self._begin(user, key), temporary)
         ending, outcome = self._jobs.step("watch", lambda: self._watch(key, channel, ts))
-        act = Act(user, "train ended", line_of(key), outcome)
+        act = Act(user, "train ended", pipeline_of(key), outcome)
         self._jobs.step("audit", lambda: self._authority.audit.note(act))
         self._jobs.step("end", lambda: self._update(channel, ts, key, ending), temporary)
 
@@ -105,7 +105,7 @@ class TrainCommand:
 
 
 def _ending(key: str, state: State, told: str) -> tuple[str, str]:
-    if state is State.DONE and told == finished(line_of(key)):
+    if state is State.DONE and told == finished(pipeline_of(key)):
         return f":white_check_mark: {safe(told)}. `{COMMAND} models` shows what answers", "done"
     if state is State.DONE:
         return f":octagonal_sign: {safe(told, 2_000)}", "stopped"
@@ -113,4 +113,4 @@ def _ending(key: str, state: State, told: str) -> tuple[str, str]:
 
 
 def _said(key: str, text: str) -> Said:
-    return plain(f":mortar_board: *Training {line_of(key)}*\n{text}")
+    return plain(f":mortar_board: *Training {pipeline_of(key)}*\n{text}")
