@@ -62,7 +62,7 @@ class Restored:
     warnings: tuple[str, ...] = ()
 
 
-class Suppressed(BaseModel):
+class _Suppressed(BaseModel):
     """Who and what must not come back with the backup, as far as anything tells of it.
 
     ``is_whole`` is false where records that may have known of more could not be read.
@@ -137,7 +137,7 @@ def _check(settings: Settings, manifest: Manifest, force: bool) -> None:
         )
 
 
-def _gathered(settings: Settings, archive: Archive, newer: Path | None) -> Suppressed:
+def _gathered(settings: Settings, archive: Archive, newer: Path | None) -> _Suppressed:
     """From the records in place, a restore of them that was cut short, and the archives.
 
     The archive tells of more than its records where a person was forgotten while it was made.
@@ -150,31 +150,31 @@ def _gathered(settings: Settings, archive: Archive, newer: Path | None) -> Suppr
     return _together(lists)
 
 
-def _in_place(settings: Settings) -> Suppressed:
+def _in_place(settings: Settings) -> _Suppressed:
     if not settings.has_records:
-        return Suppressed()
+        return _Suppressed()
     try:
-        return Suppressed(forgotten=forgotten_in(settings.records_url))
+        return _Suppressed(forgotten=forgotten_in(settings.records_url))
     except RecordsError:
-        return Suppressed(is_whole=False)
+        return _Suppressed(is_whole=False)
 
 
-def _of_cut_short(settings: Settings) -> Suppressed:
+def _of_cut_short(settings: Settings) -> _Suppressed:
     with engine_at(settings.records_url) as engine:
         noted = restore_mark.noted(engine)
     try:
-        return Suppressed.model_validate_json(noted) if noted else Suppressed()
+        return _Suppressed.model_validate_json(noted) if noted else _Suppressed()
     except ValidationError:
-        return Suppressed(is_whole=False)
+        return _Suppressed(is_whole=False)
 
 
-def _kept_in(archive: Archive) -> Suppressed:
-    return Suppressed(forgotten=archive.manifest.forgotten)
+def _kept_in(archive: Archive) -> _Suppressed:
+    return _Suppressed(forgotten=archive.manifest.forgotten)
 
 
-def _together(lists: Sequence[Suppressed]) -> Suppressed:
+def _together(lists: Sequence[_Suppressed]) -> _Suppressed:
     """Of two of the same the later counts when they are forgotten again."""
-    return Suppressed(
+    return _Suppressed(
         forgotten=tuple({one: None for each in lists for one in each.forgotten}),
         is_whole=all(each.is_whole for each in lists),
     )
@@ -214,7 +214,7 @@ def _is_there(part: Part, folder: Path) -> bool:
 
 
 def _in_files(
-    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: Suppressed
+    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: _Suppressed
 ) -> tuple[int, int]:
     """Records first, jobs last: cut short in between, every question still has its place."""
     counted = _made_ready(f"sqlite:///{staging / RECORDS}", known)
@@ -230,7 +230,7 @@ def _in_files(
 
 
 def _on_server(
-    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: Suppressed
+    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: _Suppressed
 ) -> tuple[int, int]:
     url, before = settings.records_url, replaced / RECORDS_DUMP
     if postgres_dump.has_records(url):
@@ -247,7 +247,7 @@ def _on_server(
 
 
 @contextmanager
-def _put_back_if_cut_short(url: str, before: Path, known: Suppressed) -> Iterator[None]:
+def _put_back_if_cut_short(url: str, before: Path, known: _Suppressed) -> Iterator[None]:
     """The mark goes with what it warns of, unless an earlier restore left it there."""
     was_marked = _begin(url, known)
     try:
@@ -276,7 +276,7 @@ def _put_back(url: str, before: Path, error: BaseException) -> None:
         ) from error
 
 
-def _begin(url: str, known: Suppressed) -> bool:
+def _begin(url: str, known: _Suppressed) -> bool:
     """Mark the records, so that no process opens them.
 
     Whether they were marked before, by a restore that has not ended.
@@ -292,7 +292,7 @@ def _end(url: str) -> None:
         restore_mark.end(engine)
 
 
-def _made_ready(url: str, known: Suppressed) -> tuple[int, int]:
+def _made_ready(url: str, known: _Suppressed) -> tuple[int, int]:
     with closing(Database(url, restoring=True)) as database:
         again = Forgetting(database).again(known.forgotten)
         return Answers(database).look_for_earlier_replies(), again

@@ -23,7 +23,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "v0=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def signed_headers(secret: str, now: float, body: bytes) -> dict[str, str]:
+def _signed_headers(secret: str, now: float, body: bytes) -> dict[str, str]:
     timestamp = str(int(now))
     return {
         "X-Slack-Request-Timestamp": timestamp,
@@ -164,7 +164,7 @@ class HttpMode:
         signed = {
             "Content-Type": content_type,
             "User-Agent": USER_AGENT,
-            **signed_headers(self._secret, self._clock(), body),
+            **_signed_headers(self._secret, self._clock(), body),
             **headers,
         }
         try:
