@@ -1,4 +1,4 @@
-"""Who uses the data folder: everything that serves shares it, a restore has it for itself."""
+"""Locks the data folder: shared by all processes that serve, exclusive for a restore."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.domain.errors import BackupError
 from bot.domain.settings import Settings
-from bot.records.snapshot import check_whole
+from bot.records.inspection import check_whole
 
 _LOCK = "in-use.lock"
 _MENDS = {
@@ -21,7 +21,7 @@ _MENDS = {
 
 @contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Held by whatever works with the data, together. Raises BackupError during a restore."""
+    """Shared by all processes that work with the data. Raises BackupError during a restore."""
     with _held(
         folder, fcntl.LOCK_SH, f"A backup is being restored into {folder}: try again when it is."
     ):
@@ -40,7 +40,7 @@ def serving(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Held by one process alone. Raises BackupError while anything works with the data."""
+    """Held by one process alone. Raises BackupError while another works with the data."""
     with _held(
         folder,
         fcntl.LOCK_EX,

@@ -1,4 +1,4 @@
-"""The folder that a backup is made in, beside its target: gone with the backup, however it ends."""
+"""Gives a backup a staging folder beside its target, and deletes those that killed backups left."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def staging_in(folder: Path) -> Iterator[Path]:
 def _held(staging: Path) -> Iterator[None]:
     """By the operating system, so that it ends with the process.
 
-    The file has its name only once it is locked: nobody finds it between the two.
+    The file has its name only once it is locked: no process finds it between the two.
     """
     unnamed = staging / f"{_LOCK}.new"
     with unnamed.open("w") as lock:
@@ -59,7 +59,7 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def _delete(path: Path) -> None:
-    with suppress(OSError):  # somebody else's, or deleted by another backup at this moment
+    with suppress(OSError):  # another user's, or deleted by another backup at this moment
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -12,10 +12,9 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError, ReindexRunning
-from bot.jobs.durable import Jobs
+from bot.jobs.durable import Jobs, State
 from bot.jobs.index_refresh import APPLICATION, QUEUE
 from bot.jobs.reindex import Reindexer, Scope
-from bot.jobs.states import State
 from bot.records.audit import Act
 from bot.records.reindexes import Reindex, Reindexes
 from bot.slack.admin.authority import Authority

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 from bot.jobs.training import (
     finished,
-    line_of,
+    pipeline_of,
     start_training,
     training_progress,
     training_state,
@@ -67,7 +66,7 @@ class TrainCommand:
             temporary,
         )
         ending, outcome = self._jobs.step("watch", lambda: self._watch(key, channel, ts))
-        act = Act(user, "train ended", line_of(key), outcome)
+        act = Act(user, "train ended", pipeline_of(key), outcome)
         self._jobs.step("audit", lambda: self._authority.audit.note(act))
         self._jobs.step(
             "end",
@@ -96,7 +95,7 @@ class TrainCommand:
 
 
 def _ending(key: str, state: State, told: str) -> tuple[str, str]:
-    if state is State.DONE and told == finished(line_of(key)):
+    if state is State.DONE and told == finished(pipeline_of(key)):
         ending = f":white_check_mark: {safe_line(told)}. `{COMMAND} models` shows what answers"
         return ending, "done"
     if state is State.DONE:
@@ -105,4 +104,4 @@ def _ending(key: str, state: State, told: str) -> tuple[str, str]:
 
 
 def _message(key: str, text: str) -> SlackMessage:
-    return paragraph(f":mortar_board: *Training {line_of(key)}*\n{text}")
+    return paragraph(f":mortar_board: *Training {pipeline_of(key)}*\n{text}")

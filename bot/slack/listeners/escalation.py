@@ -12,7 +12,7 @@ from bot.domain.values import Correction, CorrectionKind
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
 from bot.records.channels import Channels
-from bot.records.corrections import Corrections
+from bot.records.feedback import Corrections
 from bot.records.threads import Escalation, Escalations
 from bot.slack.connection.calls import slack_call, temporary
 from bot.slack.connection.clients import retrying_only_refusals

@@ -10,8 +10,7 @@ from slack_sdk import WebClient
 
 from bot.domain.values import Thumb, Vote
 from bot.records.answers import Answers
-from bot.records.corrections import Corrections
-from bot.records.votes import Votes
+from bot.records.feedback import Corrections, Votes
 from bot.slack.rendering.blocks import button, modal, plain_text
 from bot.slack.rendering.feedback_form import FEEDBACK_FORM, feedback_form, given_correction
 from bot.slack.rendering.messages import FEEDBACK_ACTION, SlackMessage, note

@@ -15,14 +15,13 @@ from bot.models.registry import Registry
 from bot.records.answers import Answers
 from bot.records.audit import Audit
 from bot.records.channels import Channels, People
-from bot.records.corrections import Corrections
 from bot.records.database import Database
+from bot.records.feedback import Corrections, Votes
 from bot.records.forgetting import Forgetting
 from bot.records.reindexes import Reindexes
 from bot.records.statistics import Statistics
 from bot.records.threads import Escalations, Threads
 from bot.records.turns import Turns
-from bot.records.votes import Votes
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.channel_settings import SettingsCommand
 from bot.slack.admin.command import Command, acknowledge

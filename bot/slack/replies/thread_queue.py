@@ -7,8 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.domain.values import Asked
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 from bot.records.turns import Turns
 from bot.slack.connection.clients import current_team, serving
 

@@ -12,7 +12,7 @@ from bot.slack.rendering.blocks import (
     modal,
     section,
 )
-from bot.workspace.block_rules import check_message_blocks, check_view
+from bot.workspace.block_kit.block_rules import check_message_blocks, check_view
 
 LONG = "word " * 1_000
 
