@@ -28,7 +28,6 @@ from bot.operations.archive import (
     Part,
     free_space_for,
     opened,
-    sha256_of,
     written_or_explained,
 )
 from bot.operations.backup import is_on_server
@@ -38,6 +37,7 @@ from bot.records import postgres_dump, unfinished
 from bot.records.database import Database, engine_at
 from bot.records.forgetting import Forgetting
 from bot.records.snapshot import check_sqlite, known_revisions, look_for_earlier_replies
+from indexer.file_hash import sha256_of
 
 _log = logging.getLogger(__name__)
 
