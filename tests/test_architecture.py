@@ -39,6 +39,7 @@ HOMES = {
     "prometheus_client": ("bot/telemetry/",),
     "weaviate": ("indexer/stores/",),
     "sqlite3": ("indexer/",),
+    "fcntl": ("indexer/file_lock.py",),
     "pypdfium2": ("indexer/formats/",),
     "mammoth": ("indexer/formats/",),
     "markdownify": ("indexer/formats/",),

@@ -185,11 +185,6 @@ def free_space_for(folder: Path, size: int) -> None:
         )
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _private(path: Path) -> IO[bytes]:
     """A new file that only its owner may read."""
     return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))

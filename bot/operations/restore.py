@@ -30,7 +30,6 @@ from bot.operations.archive import (
     Part,
     free_space_for,
     opened,
-    sha256_of,
     written_or_explained,
 )
 from bot.operations.backup import is_on_server
@@ -42,6 +41,7 @@ from bot.records.engine import engine_at
 from bot.records.forgetting import Forgetting
 from bot.records.inspection import check_sqlite, known_revisions
 from bot.records.suppression_list import Forgotten, forgotten_in
+from indexer.file_hash import sha256_of
 
 _log = logging.getLogger(__name__)
 
