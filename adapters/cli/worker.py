@@ -13,7 +13,7 @@ from adapters.runs.display import Display
 from adapters.settings import AdaptersSettings
 from bot.domain.errors import LorebotError
 from bot.jobs.durable import Jobs
-from bot.jobs.training import APPLICATION, JOB, QUEUE, finished, line_of
+from bot.jobs.training import APPLICATION, JOB, QUEUE, finished, pipeline_of
 from bot.operations.in_use import in_use
 from indexer.errors import IndexerError
 
@@ -31,7 +31,7 @@ def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
     jobs = Jobs(settings.jobs_url, application=APPLICATION, replica=settings.records.replica)
 
     def train(key: str) -> None:
-        _train(jobs, TrainingPipeline(settings, line_of(key), display))
+        _train(jobs, TrainingPipeline(settings, pipeline_of(key), display))
 
     jobs.register(JOB, train)
     try:

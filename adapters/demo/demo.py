@@ -36,9 +36,8 @@ from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.domain.values import Answer, Asked, Correction, Question, Thumb, Vote
 from bot.models.registry import Registry
 from bot.records.answers import Answers
-from bot.records.corrections import Corrections
 from bot.records.database import Database
-from bot.records.votes import Votes
+from bot.records.feedback import Corrections, Votes
 from indexer.documents import PUBLIC, Audience
 
 PRETRAINING_STEPS, ROOMS = 160, 100

@@ -7,7 +7,6 @@ differs from the one they need.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 import tarfile
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from adapters.errors import ConversionError, MissingPackage
 from adapters.runs.child import run, run_module
+from indexer.file_hash import sha256_of
 
 PACKAGE = "llama-cpp-python"
 CHECKSUMS = {"0.3.36": "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"}
@@ -132,8 +132,7 @@ def _download(version: str, checksum: str, folder: Path) -> Path:
 
 def _check(archive: Path, checksum: str) -> None:
     try:
-        with archive.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(archive)
     except OSError as error:
         raise ConversionError(
             f"The source distribution {archive} cannot be read ({error.strerror}); "

@@ -20,10 +20,10 @@ from adapters.export.verification_texts import normalised
 from adapters.export.verify_tokens import Reference, differences
 from adapters.models.base_model import Device, check_base, libraries, load_full
 from adapters.models.gguf_model import GgufModel
+from adapters.models.memory import free_memory, gigabytes
 from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.manifest import Manifest, Run, run_stage
 from adapters.settings import VerifyTable
-from adapters.train.plan import gigabytes, memory_there
 
 
 def verify(
@@ -105,7 +105,7 @@ def load_reference(source: Path, *, exact: bool = False) -> Any:
     kept = 4 if check_base(source).get("dtype") == "float32" else 2
     weights = sum(path.stat().st_size for path in source.glob("*.safetensors"))
     needed = weights * dtype.itemsize // kept
-    there = memory_there(Device("cpu", bfloat16=False))
+    there = free_memory(Device("cpu", bfloat16=False))
     if needed > there:
         raise NotEnoughMemory(
             f"Comparing with {source} needs {gigabytes(needed)} of memory for its weights in "

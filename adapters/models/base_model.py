@@ -6,7 +6,6 @@ Heavy libraries are loaded by the functions that need them; nothing is ever fetc
 from __future__ import annotations
 
 import errno
-import hashlib
 import importlib
 import json
 import logging
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.errors import BaseMismatch, MissingPackage
-from adapters.runs.files import fingerprint
+from adapters.runs.files import fingerprint_of
 
 # all that makes text into tokens, in every layout in use
 TOKENIZER_FILES = (
@@ -152,8 +151,4 @@ def libraries() -> Iterator[None]:
 
 
 def _hash_of(base: Path, patterns: tuple[str, ...]) -> str:
-    files = sorted({path for pattern in patterns for path in base.glob(pattern)})
-    whole = hashlib.sha256()
-    for path in files:
-        whole.update(f"{path.name}\0{fingerprint(path)}\n".encode())
-    return whole.hexdigest()
+    return fingerprint_of({path for pattern in patterns for path in base.glob(pattern)}, base)

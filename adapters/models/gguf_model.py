@@ -15,7 +15,7 @@ from adapters.errors import VerificationFailed
 from bot.domain.errors import ModelError
 from bot.domain.values import Message
 from bot.serving.llama_cpp.context import Weights
-from bot.serving.llama_cpp.template import ChatTemplate
+from bot.serving.llama_cpp.template import ChatTemplate, prompt_tokens
 from indexer.cores import usable_cores
 
 Scores = NDArray[np.float32]
@@ -68,15 +68,12 @@ class GgufModel:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens of a conversation up to where the assistant begins, as they are served."""
-        tokens = [
-            token
-            for segment in self._template.segments(messages)
-            for token in self.weights.tokenize(segment.text, control=segment.control)
-        ]
-        beginning = self.weights.beginning
-        if beginning is not None and tokens[:1] != [beginning]:
-            tokens.insert(0, beginning)
-        return tokens
+        return prompt_tokens(
+            self._template,
+            messages,
+            lambda segment: self.weights.tokenize(segment.text, control=segment.control),
+            self.weights.beginning,
+        )
 
     @cached_property
     def _template(self) -> ChatTemplate:

@@ -16,7 +16,7 @@ from typing import Any
 from adapters.errors import BaseMismatch
 from bot.domain.errors import ModelError
 from bot.domain.values import Message
-from bot.serving.llama_cpp.template import ChatTemplate
+from bot.serving.llama_cpp.template import ChatTemplate, prompt_tokens
 
 NOT_LEARNED = -100  # what PyTorch's cross entropy skips
 
@@ -63,8 +63,7 @@ class PromptTokenizer:
             self._template = ChatTemplate(self._prompt_text)
         except ModelError as error:
             raise BaseMismatch(f"{base}: {error}") from error
-        with_beginning = self._tokenizer.encode("a")
-        self._beginning = with_beginning[: -len(self._encode("a", control=False))]
+        self._beginning = self._added_before_every_text()
         self.end_of_turn = self._end_of_turn()
         padding = self._tokenizer.pad_token_id
         self.padding: int = self.end_of_turn if padding is None else padding
@@ -76,14 +75,12 @@ class PromptTokenizer:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The rendered prompt, up to where the assistant begins to speak."""
-        tokens = [
-            token
-            for segment in self._template.segments(messages)
-            for token in self._encode(segment.text, control=segment.control)
-        ]
-        if tokens[: len(self._beginning)] != self._beginning:
-            tokens[:0] = self._beginning
-        return tokens
+        return prompt_tokens(
+            self._template,
+            messages,
+            lambda segment: self._encode(segment.text, control=segment.control),
+            self._beginning,
+        )
 
     def answer(self, text: str) -> list[int]:
         """What the assistant writes, and the token with which it ends its turn."""
@@ -102,6 +99,13 @@ class PromptTokenizer:
             text, add_special_tokens=False, split_special_tokens=not control
         )
         return encoded
+
+    def _added_before_every_text(self) -> list[int]:
+        """BOS alone: some tokenizers add an EOS, too, which in a prompt would end it."""
+        whole: list[int] = self._tokenizer.encode("a")
+        text = self._encode("a", control=False)
+        places = range(len(whole) - len(text) + 1)
+        return whole[: next((at for at in places if whole[at : at + len(text)] == text), 0)]
 
     def _prompt_text(self, turns: list[dict[str, str]]) -> str:
         return self._render(turns, add_generation_prompt=True)

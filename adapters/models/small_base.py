@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.models.tokenizer_file import SPLIT_OF_QWEN2
+from bot.serving.llama_cpp.template import CHATML
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 _END_OF_TEXT, _TURN_START, _TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
 
 
 def small_tokenizer(
@@ -54,7 +49,7 @@ def small_tokenizer(
         additional_special_tokens=[_TURN_START, _TURN_END],
         model_max_length=context_tokens,
     )
-    wrapped.chat_template = _TEMPLATE
+    wrapped.chat_template = CHATML
     return wrapped
 
 

@@ -1,24 +1,27 @@
-"""Files by content: fingerprints, writing of which readers never see a half, and locks."""
+"""Files by content: fingerprints, and writing of which readers never see a half."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-from adapters.errors import DatasetError, StageBusy
+from adapters.errors import DatasetError
+from indexer.file_hash import sha256_of
 
 
 def fingerprint(path: Path) -> str:
     """SHA-256 in hex: of a file's bytes, or of a folder's relative paths and their files'."""
     if not path.is_dir():
-        return _file_hash(path)
+        return sha256_of(path)
+    return fingerprint_of((each for each in path.rglob("*") if each.is_file()), path)
+
+
+def fingerprint_of(files: Iterable[Path], folder: Path) -> str:
+    """SHA-256 in hex of some files in ``folder``: of their relative paths and their hashes."""
     whole = hashlib.sha256()
-    for each in sorted(path.rglob("*")):
-        if each.is_file():
-            whole.update(f"{each.relative_to(path).as_posix()}\0{_file_hash(each)}\n".encode())
+    for each in sorted(files):
+        whole.update(f"{each.relative_to(folder).as_posix()}\0{sha256_of(each)}\n".encode())
     return whole.hexdigest()
 
 
@@ -40,21 +43,3 @@ def numbered_lines(path: Path, what: str) -> list[tuple[int, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"The {what} in {path} cannot be read: {error}") from error
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Held by the operating system, so that a killed process leaves no lock behind."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StageBusy(
-                f"Another process is working in {folder}; wait for it, or name another folder."
-            ) from None
-        yield
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

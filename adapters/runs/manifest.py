@@ -29,15 +29,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.errors import AdaptersError, DiskFull, ManifestError
-from adapters.runs.files import fingerprint, locked, write_atomically
+from adapters.errors import AdaptersError, DiskFull, ManifestError, StageBusy
+from adapters.runs.files import fingerprint, write_atomically
 from adapters.runs.provenance import code_revision, package_versions
 from bot.domain.errors import LorebotError
 from indexer.errors import IndexerError
+from indexer.file_lock import lock_file
 
 MANIFEST = "manifest.json"
 _FOR_PEOPLE = (AdaptersError, LorebotError, IndexerError)
@@ -132,7 +133,7 @@ def run_stage(
     """
     hashes = {name: _identity_of(name, given) for name, given in inputs.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with _lock(folder):
         begun = _begin(stage, folder, _plain(settings), hashes)
         before = None if again else _earlier(begun)
         if before and _is_done(before):
@@ -185,6 +186,15 @@ def _identity_of(name: str, given: Path | str) -> str:
     if not given.exists():
         raise ManifestError(f"The input {name!r} is missing: there is no {given}.")
     return fingerprint(given)
+
+
+def _lock(folder: Path) -> IO[str]:
+    try:
+        return lock_file(folder / ".lock")
+    except BlockingIOError:
+        raise StageBusy(
+            f"Another process is working in {folder}; wait for it, or name another folder."
+        ) from None
 
 
 def _plain(settings: BaseModel | Mapping[str, Any]) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from typing import Any
 
 from adapters.errors import Diverged, NotEnoughMemory, TooLittleData, TrainingError
 from adapters.models.base_model import Device
+from adapters.models.memory import gigabytes
 from adapters.runs.display import Bar, Display
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Run
 from adapters.settings import StepTable
 from adapters.train.checkpoints import newest_whole
 from adapters.train.curves import draw, history
-from adapters.train.plan import Plan, gigabytes
+from adapters.train.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.errors import NotEnoughMemory
 from adapters.models.base_model import Device, check_base
+from adapters.models.memory import free_memory, gigabytes
 from adapters.settings import Method, StepTable
 
 LARGEST_ON_PROCESSOR = 2_000_000_000
@@ -148,7 +149,7 @@ def plan(
         memory_needed=_memory_needed(
             shapes, method, states, device, tokens=copies * table.at_once * longest
         ),
-        memory_there=memory_there(device),
+        memory_there=free_memory(device),
         disk_needed=_CHECKPOINTS * states,
     )
 
@@ -179,21 +180,6 @@ def shapes_of(base: Path) -> Shapes:
         width=width,
         feed_forward=getattr(text, "intermediate_size", 4 * width),
     )
-
-
-def memory_there(device: Device) -> int:
-    """Free bytes of the GPU, or of the machine."""
-    if device.is_gpu:
-        import torch
-
-        return int(torch.cuda.mem_get_info(device.name)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
-
-
-def gigabytes(count: int) -> str:
-    return f"{count / 2**30:.1f} GB"
 
 
 def _memory_needed(

@@ -1,1 +1,1 @@
-"""The composition root: everything that is built, is built and connected here."""
+"""The composition root: the only place that builds and connects the parts of the bot."""

@@ -1,4 +1,4 @@
-"""How a running process is watched, put together: its health, its metrics and its traces."""
+"""Builds health, metrics and traces for a running process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composition root: everything that is built, is built and connected here."""
+"""The composition root: builds and connects the index, the models, the jobs and the bot."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
         elif table.url:
             models = ServerModels(partial(connect_model, table))
         elif table.llm:
-            models = FixedModels(make_model(table.llm, table.context_tokens))
+            models = ServerModels(partial(make_model, table.llm, table.context_tokens))
         elif database or settings.has_records:
             database = database or stack.enter_context(closing(Database(settings.records_url)))
             registry = Registry(database, settings.models_dir)
@@ -135,7 +135,7 @@ def open_slack_bot(settings: Settings, index: Index) -> Iterator[SlackBot]:
 
 @contextmanager
 def open_index_worker(settings: Settings, index: Index) -> Iterator[Refreshing]:
-    """Whoever keeps the index up to date and reads again what admins ask for, until the block ends.
+    """The worker that keeps the index up to date and reindexes at admins' request, while open.
 
     Admins see its progress in Slack, so it needs the bot's token, but receives no events.
     """

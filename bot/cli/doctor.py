@@ -1,4 +1,4 @@
-"""``lorebot doctor``: every dependency pinged, every misconfiguration named with its mend."""
+"""``lorebot doctor``: checks every dependency and setting, and says what mends each."""
 
 from __future__ import annotations
 

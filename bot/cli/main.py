@@ -1,4 +1,4 @@
-"""The command line: ``lorebot ask``, ``lorebot demo``, ``lorebot run``."""
+"""The command line: ``lorebot ask``, ``run``, ``worker``, ``demo`` and the groups beside them."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ from bot.cli.doctor import app as doctor_app
 from bot.cli.model import app as model_app
 from bot.cli.operations import app as operations_app
 from bot.cli.records import app as records_app
-from bot.cli.terminal import rendered
 from bot.domain import settings as bot_settings
 from bot.domain.errors import BotSettingsError, LorebotError
 from bot.domain.settings import Settings
-from bot.domain.values import Question
+from bot.domain.values import Answer, Question
 from bot.records.installations import new_token_key
 from bot.telemetry import logs
-from indexer.documents import PUBLIC, Audience
+from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError
 from indexer.index import Index, open_index
 from indexer.settings import FilesSource, StoreTable
 from indexer.sources.base import Unreadable
+
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), 127, *range(128, 160)))
 
 app = typer.Typer(
     help="Answers a team's questions from the team's own documents, with sources.",
@@ -108,7 +109,7 @@ def ask(
     readers = Audience.of(PUBLIC, *(audience or ()))
     with _documents(about) as (index, unreadable):
         with open_pipeline(settings, index) as pipeline:
-            typer.echo(rendered(pipeline.answer(Question("terminal", question, readers))))
+            typer.echo(_rendered(pipeline.answer(Question("terminal", question, readers))))
         if unreadable:
             raise typer.Exit(code=1)
 
@@ -199,8 +200,25 @@ def demo(
         wait()
 
 
+def _rendered(answer: Answer) -> str:
+    """The answer with its numbered sources, or the nearest documents where there are none."""
+    parts = [answer.text]
+    if answer.citations:
+        sources = [f"[{found.number}] {_source(found.passage)}" for found in answer.citations]
+        parts.append("Sources\n" + "\n".join(sources))
+    if answer.nearest:
+        nearest = [f" -  {_source(passage)}" for passage in answer.nearest]
+        parts.append("The nearest documents\n" + "\n".join(nearest))
+    return "\n\n".join(parts).translate(_CONTROL)
+
+
+def _source(passage: Passage) -> str:
+    date = f", {passage.modified:%Y-%m-%d}" if passage.modified else ""
+    return f"{passage.context} ({passage.url or passage.chunk.document_id}{date})"
+
+
 def _settings_for_folder(settings: Settings, folder: Path) -> Settings:
-    """The folder as the only source, readable to whoever runs the command, kept in the cache."""
+    """The folder as the only, public source; its index is kept in the cache."""
     path = folder.expanduser().resolve()
     name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
     return settings.model_copy(

@@ -1,4 +1,4 @@
-"""``lorebot backup``, ``restore`` and ``retention``: keeping an installation."""
+"""``lorebot backup``, ``restore`` and ``retention``."""
 
 from __future__ import annotations
 

@@ -6,14 +6,14 @@ LorebotError                 every message is a sentence that may be shown to a 
 │   ├── PromptTooLong        the prompt does not fit the model's context
 │   ├── ModelBusy            too many requests wait already
 │   ├── ModelUnreachable     the remote server does not answer, or answers nonsense
-│   └── Cancelled            somebody stopped the request
+│   └── Cancelled            the request was stopped
 │       └── DeadlineExceeded its time was over
 ├── RegistryError            no such model version, a damaged file, nothing to roll back to
 ├── RecordsError             the records cannot be opened, migrated or written
 ├── BackupError              an archive is damaged, or cannot be made or restored now
 ├── ReindexRefused           there is no such source, channel or page, or not yet
 ├── ReindexRunning           another reindex is not finished yet
-├── NotAllowed               an admin's act, asked for by somebody who is none
+├── NotAllowed               an admin's act, asked for by a person who is no admin
 ├── SlackError               Slack refuses the tokens or cannot be reached
 └── WorkspaceError           the local workspace cannot start (bot/workspace/errors.py)
 
@@ -58,7 +58,7 @@ class RegistryError(LorebotError):
 
 
 class QuestionForgotten(LorebotError):
-    """A question is not kept any more: whoever asked it was forgotten meanwhile."""
+    """A question is not kept any more: the person who asked it was forgotten meanwhile."""
 
 
 class RecordsError(LorebotError):

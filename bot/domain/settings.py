@@ -92,7 +92,7 @@ class SlackTable(Table):
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
     workspaces: tuple[Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+$")], ...] = ()
-    """The only workspaces that may install: whoever installs reads every public document."""
+    """The only workspaces that may install: its people read every public document."""
     token_keys: SecretStr = SecretStr("")
     """Encrypts the workspaces' tokens; several by commas, the newest first."""
     admins: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")], ...] = ()
@@ -162,7 +162,7 @@ class RecordsTable(Table):
 
 
 class CanaryTable(Table):
-    """``[canary]``: when a canary is called off, and whether it is ever let answer everybody."""
+    """``[canary]``: when a canary is called off, and whether it is promoted by itself."""
 
     least_answers: int = Field(default=12, ge=1)
     """Answers of the canary that people voted on, before anything is decided."""

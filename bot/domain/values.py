@@ -1,4 +1,4 @@
-"""The words the bot thinks in."""
+"""Domain values: Asked → Question → Answer → Vote, Correction."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A message that asks something, as it arrived, before anybody looked at who may read what.
+    """A message that asks something, as it arrived, before its audience was looked up.
 
     ``id`` is made of channel and timestamp where it is a message: Slack sends a mention as two
     events, and each event again until it is acknowledged, but the message is one. ``thread`` is

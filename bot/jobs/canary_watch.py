@@ -1,4 +1,4 @@
-"""The canary's votes looked at every ten minutes: one that falls behind is called off by itself."""
+"""Checks the canary's votes every ten minutes: rolls it back, promotes it, or waits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACTED = (Decision.ROLLED_BACK, Decision.PROMOTED)
 
 
 class CanaryWatch:
-    """What a schedule does. Over all replicas it is done once each time."""
+    """A scheduled job; over all replicas it runs once each time."""
 
     def __init__(self, database: Database, registry: Registry, table: CanaryTable) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class CanaryWatch:
         jobs.schedule(_JOB, _EVERY_TEN_MINUTES, self.due)
 
     def due(self, _moment: str) -> None:
-        """Whatever it comes to is in the log; where it acted, in the audit log too."""
+        """The result is logged; where it acted, in the audit log too."""
         try:
             watched = watch_canary(self._database, self._registry, self._table)
             if watched.decision in _ACTED:

@@ -1,29 +1,30 @@
-"""Durable work: what was begun is finished, once, also after a crash.
+"""Durable jobs on DBOS: what was begun is finished, once, also after a crash.
 
 DBOS keeps every job and the result of each of its steps in a database. A job's key makes it
 unique: starting it again, while it runs or years later, does nothing. After a crash the next
 start of the same installation resumes each unfinished job behind its last finished step; on
-Postgres another process does so, see bot/jobs/adoption.py. A step must bear being repeated, and
-what one step returns must be small and free of private text.
+Postgres another process does so, see bot/jobs/recovery.py. A step must bear being repeated, and
+what one step returns must be small and free of private text. DBOS pickles whatever a job or a step
+raises into its tables, too: of an error that may quote people only the type is kept.
 """
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from threading import Thread
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID, error
+from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
 
-from bot.jobs import states as job_states
-from bot.jobs.adoption import adoption
+from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
-from bot.jobs.states import listed
-from bot.jobs.unexpected import kept_without_content
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -35,10 +36,38 @@ _BOT = "lorebot"
 _PROGRESS = "progress"
 _POLLING_SECONDS = 0.2
 _SCHEDULES_SECONDS = 5.0
+_SAFE = ("adapters", "bot", "dbos", "indexer")
+"""Packages whose exceptions say nothing that people have written."""
+_log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """How far a job is. One whose process died is running: its next start goes on with it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+_STATES = {
+    "DELAYED": State.WAITING,
+    "ENQUEUED": State.WAITING,
+    "PENDING": State.RUNNING,
+    "SUCCESS": State.DONE,
+}
+_UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_ENDED_AT_ONCE = 200
+_ALL_APPLICATIONS: list[str] = []  # without it DBOS shows a process those of its own alone
+
+
+class Unexpected(Exception):
+    """A job or step failed by a mistake of ours: ``str(error)`` is the type of what was raised."""
 
 
 class Jobs:
-    """One process's share of the durable work. Only one may be open a process."""
+    """One process's share of the durable work. Only one may be open per process."""
 
     def __init__(
         self,
@@ -50,7 +79,7 @@ class Jobs:
         carry: Callable[[], str] = str,
         restore: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """What an ``application`` begins or is given in a queue, its processes alone work on.
+        """Jobs of an ``application`` are run by its own processes alone, ``threads`` at a time.
 
         ``replica`` is this process's own name among those that share the database: its unfinished
         work is its own as long as it lives. What ``carry`` returns where a job is started,
@@ -69,7 +98,9 @@ class Jobs:
         }
         DBOS(config=config)
         owners = partial(_owners, application)
-        self._adoption = adoption(database_url, application, replica, owners, _adopt, self._resume)
+        self._recovery = recovery(
+            database_url, application, replica, owners, _recover, self._resume
+        )
         self._replica = replica
         self._launched = False
         self._carry = carry
@@ -90,7 +121,7 @@ class Jobs:
         """Make ``function(key)`` a kind of job; before ``launch``."""
 
         def job(key: str, carried: str = "") -> None:
-            with self._restore(carried), kept_without_content(f"The job {name}"):
+            with self._restore(carried), _kept_without_content(f"The job {name}"):
                 function(key)
 
         self._functions[name] = DBOS.workflow(name=name)(_named(name, job))
@@ -102,14 +133,14 @@ class Jobs:
         """
 
         def due(moment: datetime, _context: object) -> None:
-            with kept_without_content(f"The schedule {name}"):
+            with _kept_without_content(f"The schedule {name}"):
                 function(moment.isoformat())
 
         self._schedules.add(name, cron, DBOS.workflow(name=name)(_named(name, due)))
 
     def launch(self) -> None:
         """Open the database and resume what a crash left unfinished."""
-        self._adoption.start()
+        self._recovery.start()
         DBOS.launch()
         self._launched = True
         self._schedules.begin()
@@ -153,10 +184,44 @@ class Jobs:
         """What a job has said last, also one of another application; "" before it began."""
         return DBOS.get_event(f"{name}:{key}", _PROGRESS, timeout_seconds=0) or ""
 
-    state = staticmethod(job_states.state)
-    pending = staticmethod(job_states.pending)
-    unfinished = staticmethod(job_states.unfinished)
-    forget_ended = staticmethod(job_states.forget_ended)
+    @staticmethod
+    def state(name: str, key: str) -> State | None:
+        """How far a job is, also one of another application; None where there is none."""
+        found = _listed(workflow_ids=[f"{name}:{key}"])
+        return _STATES.get(found[0].status, State.FAILED) if found else None
+
+    @staticmethod
+    def pending() -> dict[str, int]:
+        """How many jobs wait or run, by their kind, also of other applications."""
+        found = _listed(status=_UNFINISHED, application_name=_ALL_APPLICATIONS)
+        return Counter(one.name for one in found)
+
+    @staticmethod
+    def unfinished(name: str, prefix: str) -> list[str]:
+        """Keys that begin with ``prefix``, of jobs that wait or run, also of other applications;
+        the oldest first.
+        """
+        found = _listed(
+            workflow_id_prefix=f"{name}:{prefix}",
+            status=_UNFINISHED,
+            application_name=_ALL_APPLICATIONS,
+        )
+        keys = (one.workflow_id.removeprefix(f"{name}:") for one in found)
+        return [key for key in keys if key.startswith(prefix)]  # in SQL, _ is any letter
+
+    @staticmethod
+    def forget_ended(before: datetime) -> int:
+        """Delete what jobs of all applications that ended before then have left; how many."""
+        gone = 0
+        while ended := _listed(
+            status=_ENDED,
+            completed_before=before.isoformat(),
+            application_name=_ALL_APPLICATIONS,
+            limit=_ENDED_AT_ONCE,
+        ):
+            DBOS.delete_workflows([one.workflow_id for one in ended])
+            gone += len(ended)
+        return gone
 
     @staticmethod
     def step(
@@ -182,7 +247,7 @@ class Jobs:
                     "backoff_rate": 2.0,
                     "should_retry": retry,
                 },
-                kept_without_content(f"The step {name}", retry)(function),
+                _kept_without_content(f"The step {name}", retry)(function),
             )
         except error.DBOSMaxStepRetriesExceeded as exceeded:
             raise exceeded.errors[-1] from None
@@ -191,8 +256,8 @@ class Jobs:
     def at_end(self, function: Callable[[], object]) -> Iterator[None]:
         """Within a job: call ``function()`` when the block has ended, in whatever way.
 
-        Not where the job goes on: at the next start, where the block was interrupted by it, or in
-        the process that took it over because it held this one for dead.
+        Not where the job goes on: after a restart that interrupted the block, or in a process that
+        took the job over because it held this one for dead.
         """
         try:
             yield
@@ -217,7 +282,7 @@ class Jobs:
             idle.start()
             idle.join(timeout_seconds)
         DBOS.destroy(destroy_registry=True)
-        self._adoption.close()
+        self._recovery.close()
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -229,18 +294,20 @@ class Jobs:
             function()
 
     def _runs_any(self) -> bool:
-        return bool(listed(status="PENDING", executor_id=self._replica, limit=1))
+        return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
 
 
 def _owners(application: str) -> set[str]:
     """The processes that have begun jobs of this application and not ended them."""
-    found = listed(status="PENDING", app_version=_version_of(application))
+    found = _listed(status="PENDING", app_version=_version_of(application))
     return {one.executor_id for one in found if one.executor_id}
 
 
-def _adopt(owner: str) -> None:
-    """Back into their queues. Unlike ``resume_workflows`` this counts the attempts, so that a job
-    which kills whoever runs it does not go round for ever.
+def _recover(owner: str) -> None:
+    """Put a dead process's jobs back into their queues.
+
+    Unlike ``resume_workflows`` this counts the attempts, so that a job which kills every process
+    that runs it does not go round for ever.
     """
     DBOS._recover_pending_workflows([owner])
 
@@ -254,3 +321,26 @@ def _named(name: str, function: Callable[Parameters, None]) -> Callable[Paramete
     """DBOS tells workflows apart by their qualified names, which these closures share."""
     function.__name__ = function.__qualname__ = name
     return function
+
+
+@contextmanager
+def _kept_without_content(
+    what: str, is_known: Callable[[BaseException], bool] | None = None
+) -> Iterator[None]:
+    """Log an error that is neither safe nor known, and raise Unexpected in its place.
+
+    For a block, or around a function.
+    """
+    try:
+        yield
+    except Exception as raised:
+        is_safe = type(raised).__module__.partition(".")[0] in _SAFE
+        if is_safe or (is_known and is_known(raised)):
+            raise
+        _log.exception("%s failed.", what)
+        raise Unexpected(type(raised).__name__) from raised
+
+
+def _listed(**wanted: Any) -> list[WorkflowStatus]:
+    """Jobs as DBOS lists them, without their arguments and results, which are not needed here."""
+    return DBOS.list_workflows(**wanted, load_input=False, load_output=False)

@@ -1,4 +1,4 @@
-"""The index kept up to date by ``lorebot worker``, apart from the processes that answer.
+"""Keeps the index up to date in ``lorebot worker``, apart from the processes that answer.
 
 Any number of workers share the work: one reads at a time, the others stand by.
 """

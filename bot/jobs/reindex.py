@@ -1,4 +1,4 @@
-"""Reading documents again while the bot answers: everything, a source, a channel or one page."""
+"""Reindexes while the bot answers: everything, a source, a channel or one page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is older than the settings allow is deleted, once a day over all replicas, and told."""
+"""Deletes what is older than the settings allow, once a day over all replicas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RetentionSchedule:
         jobs.schedule(_JOB, _EVERY_NIGHT, self._due)
 
     def _due(self, moment: str) -> None:
-        """Whatever it comes to is in the log; where it deleted records, in the audit log too."""
+        """The result is logged; where records were deleted, in the audit log too."""
         self._jobs.step("delete", lambda: self._delete(datetime.fromisoformat(moment)))
 
     def _delete(self, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Training, seen from the bot: it is asked for here and done by ``lorebot-adapters worker``.
+"""Requests training, which ``lorebot-adapters worker`` does, and reads its progress.
 
 The bot needs none of the training libraries for that: the two meet in the jobs' database.
 """
@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 
 APPLICATION = "lorebot-training"
 QUEUE = "training"
 JOB = "train"
 
 
-def start_training(jobs: Jobs, line: str = "default") -> str:
-    """Have a whole line trained; returns the job's key, for ``training_progress``.
+def start_training(jobs: Jobs, name: str = "default") -> str:
+    """Have a whole training pipeline run; returns the job's key, for ``training_progress``.
 
-    It waits until a worker is there. A line that waits or is trained already is not begun again:
-    then the key is that of the training under way.
+    It waits until a worker is there. A pipeline that waits or runs already is not begun again: then
+    the key is that of the training under way.
     """
-    if under_way := jobs.unfinished(JOB, f"{line}:"):
+    if under_way := jobs.unfinished(JOB, f"{name}:"):
         return under_way[0]
-    key = f"{line}:{datetime.now(UTC).isoformat()}"  # of one key there is only ever one job
+    key = f"{name}:{datetime.now(UTC).isoformat()}"  # of one key there is only ever one job
     jobs.enqueue(APPLICATION, QUEUE, JOB, key)
     return key
 
@@ -38,10 +37,11 @@ def training_progress(jobs: Jobs, key: str) -> str:
     return jobs.told(JOB, key)
 
 
-def finished(line: str) -> str:
+def finished(name: str) -> str:
     """What the worker says last where every stage was done."""
-    return f"{line}: finished"
+    return f"{name}: finished"
 
 
-def line_of(key: str) -> str:
+def pipeline_of(key: str) -> str:
+    """The name of the pipeline that a job's key is of."""
     return key.partition(":")[0]

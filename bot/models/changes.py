@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bot.domain.errors import RegistryError
 from bot.models.versions import Change
 from bot.records.database import Database
-from bot.records.model_tables import ModelChangeRow, ModelVersionRow
+from bot.records.tables import ModelChangeRow, ModelVersionRow
 
 _Version = TypeVar("_Version")
 

@@ -15,7 +15,7 @@ from bot.models.changes import Changing, changing, history, known, newest
 from bot.models.gguf_header import usable_header
 from bot.models.versions import Canary, Change, ModelVersion, Serving, checked_name, file_sha256
 from bot.records.database import Database
-from bot.records.model_tables import ModelChangeRow, ModelVersionRow
+from bot.records.tables import ModelChangeRow, ModelVersionRow
 
 
 class Registry:

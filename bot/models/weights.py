@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from bot.domain.errors import ModelError
 from bot.domain.values import ModelIdentity
+from indexer.file_hash import sha256_of
 
 _MAGIC = b"GGUF"
 
@@ -23,8 +23,7 @@ def identify(path: Path) -> ModelIdentity:
                 raise ModelError(
                     f"{path} is not a GGUF file: name a model in llama.cpp's GGUF format."
                 )
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(path)
     except FileNotFoundError:
         raise ModelError(
             f"There is no model file {path}: download one or correct the path in the settings."

@@ -1,1 +1,1 @@
-"""Keeping an installation: backups, restores, and what is kept for how long."""
+"""Keeping an installation: backups, restores, and the doctor's checks."""

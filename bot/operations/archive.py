@@ -1,4 +1,4 @@
-"""The file that a backup is: a zip archive that only its owner may read, every part hashed."""
+"""Reads and writes backup archives: zip files that only their owner may read, with SHA-256 sums."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bot.domain.errors import BackupError
-from bot.records.forgotten import Forgotten
+from bot.records.suppression_list import Forgotten
 
 RECORDS, RECORDS_DUMP, JOBS = "records.sqlite", "records.pgdump", "jobs.sqlite"
 _MANIFEST = "manifest.json"
@@ -183,11 +183,6 @@ def free_space_for(folder: Path, size: int) -> None:
             f"{folder} has {free >> 20} MB free, and {(size >> 20) + 1} MB are needed; nothing "
             "was changed."
         )
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _private(path: Path) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""``lorebot backup``: all that cannot be rebuilt, as of one moment, in one file, while in use.
+"""``lorebot backup``: writes all that cannot be rebuilt to one file, also while the bot runs.
 
 The jobs are copied before the records, so that they never tell of more than the records hold: a
 job that the copy calls finished has its answer there, and one that it does not know is begun anew
@@ -25,11 +25,11 @@ from bot.operations.archive import (
 )
 from bot.operations.in_use import in_use
 from bot.operations.staging import staging_in
-from bot.records.database import engine_at
-from bot.records.forgotten import forgotten_in
+from bot.records.engine import engine_at
+from bot.records.inspection import copy_sqlite, kept_models, schema_revision
 from bot.records.postgres_dump import dump
-from bot.records.snapshot import copy_sqlite, kept_models, schema_revision
-from bot.records.unfinished import check_finished
+from bot.records.restore_mark import check_finished
+from bot.records.suppression_list import forgotten_in
 
 _SMALL = ("adapters/**/manifest.json", "adapters/decisions.jsonl", "models/*.lineage.json")
 """What training decided and made of what; its data sets are built anew from the records."""

@@ -1,15 +1,16 @@
-"""Who uses the data folder: everything that serves shares it, a restore has it for itself."""
+"""Locks the data folder: shared by all processes that serve, exclusive for a restore."""
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from bot.domain.errors import BackupError
 from bot.domain.settings import Settings
-from bot.records.snapshot import check_whole
+from bot.records.inspection import check_whole
+from indexer.file_lock import lock_file
 
 _LOCK = "in-use.lock"
 _MENDS = {
@@ -21,10 +22,9 @@ _MENDS = {
 
 @contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Held by whatever works with the data, together. Raises BackupError during a restore."""
-    with _held(
-        folder, fcntl.LOCK_SH, f"A backup is being restored into {folder}: try again when it is."
-    ):
+    """Shared by all processes that work with the data. Raises BackupError during a restore."""
+    refusal = f"A backup is being restored into {folder}: try again when it is."
+    with _held(folder, refusal, shared=True):
         yield
 
 
@@ -40,29 +40,22 @@ def serving(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Held by one process alone. Raises BackupError while anything works with the data."""
-    with _held(
-        folder,
-        fcntl.LOCK_EX,
-        f"A bot, a worker or a backup works with {folder}: stop it first; nothing was changed.",
-    ):
+    """Held by one process alone. Raises BackupError while another works with the data."""
+    refusal = (
+        f"A bot, a worker or a backup works with {folder}: stop it first; nothing was changed."
+    )
+    with _held(folder, refusal, shared=False):
         yield
 
 
-@contextmanager
-def _held(folder: Path, how: int, refusal: str) -> Iterator[None]:
-    """Held by the operating system, so that a killed process leaves no lock behind."""
+def _held(folder: Path, refusal: str, *, shared: bool) -> IO[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / _LOCK).open("a")
+        return lock_file(folder / _LOCK, shared=shared)
+    except BlockingIOError:
+        raise BackupError(refusal) from None
     except OSError as error:
         raise BackupError(
             f"{folder} cannot be used ({error.strerror}): let the user that runs Lorebot write "
             "there, or set LOREBOT_DATA_DIR."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupError(refusal) from None
-        yield

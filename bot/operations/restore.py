@@ -1,21 +1,23 @@
-"""``lorebot restore``: everything of a backup is checked before anything is touched.
+"""``lorebot restore``: checks everything in a backup before it touches anything.
 
 Restored records know nothing of what came after them. So every question that was unfinished then
-first looks for its answer in its thread; and who was forgotten since, is forgotten again. A restore
-that is cut short leaves a mark with the list of them: nobody opens the records before it is run
-again, and then it knows of them still.
+first looks for its answer in its thread; and people and documents that were forgotten since are
+forgotten again. A restore that is cut short leaves a mark that holds the list of them: no process
+opens the records before it is run again, and then it still knows them.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.domain.errors import BackupError, RecordsError
 from bot.domain.settings import Settings
@@ -28,16 +30,18 @@ from bot.operations.archive import (
     Part,
     free_space_for,
     opened,
-    sha256_of,
     written_or_explained,
 )
 from bot.operations.backup import is_on_server
-from bot.operations.forgotten_since import Known, gathered
 from bot.operations.in_use import alone
-from bot.records import postgres_dump, unfinished
-from bot.records.database import Database, engine_at
+from bot.records import postgres_dump, restore_mark
+from bot.records.answers import Answers
+from bot.records.database import Database
+from bot.records.engine import engine_at
 from bot.records.forgetting import Forgetting
-from bot.records.snapshot import check_sqlite, known_revisions, look_for_earlier_replies
+from bot.records.inspection import check_sqlite, known_revisions
+from bot.records.suppression_list import Forgotten, forgotten_in
+from indexer.file_hash import sha256_of
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +62,27 @@ class Restored:
     warnings: tuple[str, ...] = ()
 
 
+class _Suppressed(BaseModel):
+    """Who and what must not come back with the backup, as far as anything tells of it.
+
+    ``is_whole`` is false where records that may have known of more could not be read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    forgotten: tuple[Forgotten, ...] = ()
+    is_whole: bool = True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if self.is_whole:
+            return ()
+        return (
+            "The records that were there cannot be read, so who was forgotten since the backup "
+            "is not known: name a newer backup with --forgotten, or forget them again.",
+        )
+
+
 def restore(
     settings: Settings, file: Path, *, force: bool = False, forgotten: Path | None = None
 ) -> Restored:
@@ -69,7 +94,7 @@ def restore(
     folder = settings.data_dir.resolve()
     with opened(file) as archive, alone(folder):
         _check(settings, archive.manifest, force)
-        known = gathered(settings, archive, forgotten)
+        known = _gathered(settings, archive, forgotten)
         with _staging(folder) as staging:
             wanted = _extracted(archive, folder, staging)
             replaced = folder / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
@@ -112,6 +137,49 @@ def _check(settings: Settings, manifest: Manifest, force: bool) -> None:
         )
 
 
+def _gathered(settings: Settings, archive: Archive, newer: Path | None) -> _Suppressed:
+    """From the records in place, a restore of them that was cut short, and the archives.
+
+    The archive tells of more than its records where a person was forgotten while it was made.
+    Raises BackupError and RecordsError.
+    """
+    lists = [_in_place(settings), _of_cut_short(settings), _kept_in(archive)]
+    if newer:
+        with opened(newer) as other:
+            lists.append(_kept_in(other))
+    return _together(lists)
+
+
+def _in_place(settings: Settings) -> _Suppressed:
+    if not settings.has_records:
+        return _Suppressed()
+    try:
+        return _Suppressed(forgotten=forgotten_in(settings.records_url))
+    except RecordsError:
+        return _Suppressed(is_whole=False)
+
+
+def _of_cut_short(settings: Settings) -> _Suppressed:
+    with engine_at(settings.records_url) as engine:
+        noted = restore_mark.noted(engine)
+    try:
+        return _Suppressed.model_validate_json(noted) if noted else _Suppressed()
+    except ValidationError:
+        return _Suppressed(is_whole=False)
+
+
+def _kept_in(archive: Archive) -> _Suppressed:
+    return _Suppressed(forgotten=archive.manifest.forgotten)
+
+
+def _together(lists: Sequence[_Suppressed]) -> _Suppressed:
+    """Of two of the same the later counts when they are forgotten again."""
+    return _Suppressed(
+        forgotten=tuple({one: None for each in lists for one in each.forgotten}),
+        is_whole=all(each.is_whole for each in lists),
+    )
+
+
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
     with written_or_explained(folder):
@@ -146,7 +214,7 @@ def _is_there(part: Part, folder: Path) -> bool:
 
 
 def _in_files(
-    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: Known
+    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: _Suppressed
 ) -> tuple[int, int]:
     """Records first, jobs last: cut short in between, every question still has its place."""
     counted = _made_ready(f"sqlite:///{staging / RECORDS}", known)
@@ -162,7 +230,7 @@ def _in_files(
 
 
 def _on_server(
-    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: Known
+    settings: Settings, staging: Path, replaced: Path, wanted: Iterable[Part], known: _Suppressed
 ) -> tuple[int, int]:
     url, before = settings.records_url, replaced / RECORDS_DUMP
     if postgres_dump.has_records(url):
@@ -179,7 +247,7 @@ def _on_server(
 
 
 @contextmanager
-def _put_back_if_cut_short(url: str, before: Path, known: Known) -> Iterator[None]:
+def _put_back_if_cut_short(url: str, before: Path, known: _Suppressed) -> Iterator[None]:
     """The mark goes with what it warns of, unless an earlier restore left it there."""
     was_marked = _begin(url, known)
     try:
@@ -208,23 +276,26 @@ def _put_back(url: str, before: Path, error: BaseException) -> None:
         ) from error
 
 
-def _begin(url: str, known: Known) -> bool:
-    """From now on nobody opens the records. Whether a restore had begun and not ended before."""
+def _begin(url: str, known: _Suppressed) -> bool:
+    """Mark the records, so that no process opens them.
+
+    Whether they were marked before, by a restore that has not ended.
+    """
     with engine_at(url) as engine:
-        was_marked = unfinished.noted(engine) is not None
-        unfinished.begin(engine, known.model_dump_json())
+        was_marked = restore_mark.noted(engine) is not None
+        restore_mark.begin(engine, known.model_dump_json())
     return was_marked
 
 
 def _end(url: str) -> None:
     with engine_at(url) as engine:
-        unfinished.end(engine)
+        restore_mark.end(engine)
 
 
-def _made_ready(url: str, known: Known) -> tuple[int, int]:
+def _made_ready(url: str, known: _Suppressed) -> tuple[int, int]:
     with closing(Database(url, restoring=True)) as database:
         again = Forgetting(database).again(known.forgotten)
-        return look_for_earlier_replies(database), again
+        return Answers(database).look_for_earlier_replies(), again
 
 
 def _put(staging: Path, replaced: Path, names: Iterable[str]) -> None:

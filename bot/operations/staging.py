@@ -1,14 +1,15 @@
-"""The folder that a backup is made in, beside its target: gone with the backup, however it ends."""
+"""Gives a backup a staging folder beside its target, and deletes those that killed backups left."""
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from indexer.file_lock import lock_file
 
 _PREFIX = ".lorebot-backup-"
 _OLDER_KIND = ".lorebot-*.zip.unfinished"
@@ -34,14 +35,12 @@ def staging_in(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(staging: Path) -> Iterator[None]:
-    """By the operating system, so that it ends with the process.
-
-    The file has its name only once it is locked: nobody finds it between the two.
-    """
+    """The file has its name only once it is locked: no other backup finds it between the two."""
     unnamed = staging / f"{_LOCK}.new"
-    with unnamed.open("w") as lock:
+    unnamed.touch()
+    with ExitStack() as held:
         with suppress(OSError):  # some network file systems lock nothing, see below
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            held.enter_context(lock_file(unnamed))
         unnamed.rename(staging / _LOCK)
         yield
 
@@ -51,15 +50,14 @@ def _is_left_behind(path: Path) -> bool:
     try:
         if not (path / _LOCK).exists():
             return time.time() - path.stat().st_mtime > _A_DAY
-        with (path / _LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(path / _LOCK).close()
     except OSError:
         return False
     return True
 
 
 def _delete(path: Path) -> None:
-    with suppress(OSError):  # somebody else's, or deleted by another backup at this moment
+    with suppress(OSError):  # another user's, or deleted by another backup at this moment
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -1,4 +1,4 @@
-"""Questions and their answers: written once, read by everything that comes after."""
+"""Stores questions, and one answer per question with its passages, reflections and versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bot.domain.errors import QuestionForgotten
@@ -31,8 +31,8 @@ from indexer.documents import Audience, Chunk, Passage
 class Reply:
     """The message that holds, or will hold, a question's answer.
 
-    ``attempted`` says that somebody has tried to post it before: with no ``ts`` known, a crash
-    came between posting and remembering, and the thread must be searched for it.
+    ``attempted`` says that posting it was tried before: with no ``ts`` known, a crash came between
+    posting and remembering, and the thread must be searched for it.
     """
 
     attempted: bool
@@ -101,10 +101,25 @@ class Answers:
             return before
 
     def reply_posted(self, question_id: str, ts: str) -> None:
-        """Of a question that is not kept any more, nothing."""
+        """Keep where the reply is; does nothing where the question is not kept any more."""
         with self._database.session() as session:
             if row := session.get(QuestionRow, question_id):
                 row.reply_ts = ts
+
+    def look_for_earlier_replies(self) -> int:
+        """Let every unfinished question first look whether its thread holds its answer already.
+
+        Restored records do not know what was posted since they were kept. Returns how many
+        questions are unfinished.
+        """
+        unfinished = QuestionRow.finished_at.is_(None)
+        with self._database.session() as session:
+            session.execute(
+                update(QuestionRow)
+                .where(unfinished, QuestionRow.reply_attempted_at.is_(None))
+                .values(reply_attempted_at=datetime.now(UTC))
+            )
+            return len(session.scalars(select(QuestionRow.id).where(unfinished)).all())
 
     def save(self, answer: Answer) -> str:
         """Keep an answer and return its id; a question's first answer stays its only one.

@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, when, and how it ended; only ever added to."""
+"""The audit log: actor, action, subject, outcome and time of each act; append-only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from bot.records.database import Database
-from bot.records.forgotten import Kind, digest_of, moments, pseudonym
-from bot.records.operation_tables import AuditRow
+from bot.records.suppression_list import Kind, digest_of, moments, pseudonym
+from bot.records.tables import AuditRow
 
 BOT = "lorebot"
 """The actor of what the bot did by itself."""
@@ -40,7 +40,7 @@ class Audit:
         self._database = database
 
     def note(self, act: Act) -> None:
-        """Add one act, with the time it is given or now; who is forgotten has a pseudonym."""
+        """Add one act, at its own time or now; forgotten people get a pseudonym."""
         with self._database.session() as session:
             forgotten = moments(session, Kind.PERSON)
             session.add(

@@ -1,16 +1,16 @@
-"""How each channel is served, and in which language each person wants to be answered."""
+"""Settings per channel, and the language that each person chose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from bot.records.database import Database
-from bot.records.operation_tables import ChannelRow, PersonRow
+from bot.records.tables import ChannelRow, PersonRow
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
-    """One channel's settings; the defaults are those of a channel that nobody has set.
+    """One channel's settings; the defaults are those of a channel without settings of its own.
 
     ``auto_answer`` answers every question without a mention. ``owners`` are the ids of the people
     whom "ask a person" pings. ``language`` is an ISO 639-1 code; empty means the asker's own.
@@ -31,7 +31,7 @@ class Channels:
         self._database = database
 
     def of(self, channel: str) -> ChannelSettings:
-        """A channel's settings, by its id; the defaults where nobody has set any."""
+        """A channel's settings, by its id; the defaults where there are none."""
         with self._database.reading() as session:
             row = session.get(ChannelRow, channel)
             if row is None:

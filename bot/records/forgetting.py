@@ -1,4 +1,4 @@
-"""Forgetting: what a person asked and said, and what rested on a document, leave the records."""
+"""Deletes what a person asked and said, or the answers that were shown a document."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.records.audit import without_names
 from bot.records.database import Database
-from bot.records.forgotten import Forgotten, Kind, digest_of, moments, pseudonym, remember
-from bot.records.operation_tables import AuditRow, ChannelRow, PersonRow
+from bot.records.suppression_list import Forgotten, Kind, digest_of, moments, pseudonym, remember
 from bot.records.tables import (
     AnswerRow,
+    AuditRow,
+    ChannelRow,
     CorrectionRow,
+    EscalationRow,
+    MutedThreadRow,
     PassageRow,
+    PersonRow,
     QuestionRow,
     VoteChangeRow,
     VoteRow,
 )
-from bot.records.thread_tables import EscalationRow, MutedThreadRow
 
 _PEOPLE = (
     QuestionRow.asker,
@@ -44,13 +47,13 @@ class Forgetting:
         off the lists of whom to call.
 
         Returns how many questions went. The next dataset is built without all of it, and a
-        backup from before does not bring it back. What stays is who did what as an admin, in the
-        audit log and the registry's history: nobody erases the account of their own acts. Where
-        others acted on them, the log names a pseudonym.
+        backup from before does not bring it back. What stays is what they did as an admin, in the
+        audit log and the registry's history: people cannot erase the account of their own acts.
+        Where others acted on them, the log names a pseudonym.
 
-        A follow-up question of somebody else may have been searched for with words of theirs that
-        stood in its thread. Who had said them is not kept, so that all follow-ups in channels are
-        left with the words of their askers alone.
+        Another person's follow-up question may have been searched for with words of theirs that
+        stood in its thread. Which person had said them is not kept, so that all follow-ups in
+        channels are left with the words of their askers alone.
         """
         with self._database.session() as session:
             remember(session, [_now(Kind.PERSON, user)])
@@ -161,7 +164,7 @@ def _now(kind: Kind, name: str) -> Forgotten:
 
 
 def _people(session: Session) -> set[str]:
-    """Everybody of whom the records tell something that would be forgotten with them."""
+    """Ids of all people of whom the records hold something that would be forgotten with them."""
     found: set[str] = set()
     for column in _PEOPLE:
         found.update(filter(None, session.scalars(select(column).distinct())))

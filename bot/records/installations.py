@@ -12,7 +12,7 @@ from sqlalchemy import delete
 
 from bot.domain.errors import BotSettingsError, RecordsError
 from bot.records.database import Database
-from bot.records.operation_tables import InstallationRow, OAuthStateRow
+from bot.records.tables import InstallationRow, OAuthStateRow
 
 
 @dataclass(frozen=True, slots=True)

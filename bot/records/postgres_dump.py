@@ -1,4 +1,4 @@
-"""A Postgres database written to a file and read back, by Postgres' own pg_dump and pg_restore."""
+"""Dumps a Postgres database to a file and restores it, with pg_dump and pg_restore."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ import subprocess
 from pathlib import Path
 
 from sqlalchemy import inspect, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.database_address import password_of, without_password
 from bot.domain.errors import RecordsError
 from bot.domain.settings import environment_of_others
-from bot.records import (  # noqa: F401 - their tables belong to the metadata
-    model_tables,
-    operation_tables,
-    thread_tables,
-)
-from bot.records.database import open_engine
+from bot.records.engine import engine_at
+from bot.records.restore_mark import TABLE as _MARK
 from bot.records.tables import Base
-from bot.records.unfinished import TABLE as _MARK
 
 _JOBS = "dbos"
 _VERSION = "alembic_version"
+_UNREADABLE = "The database cannot be read"
 _WAIT = {"PGCONNECT_TIMEOUT": "20"}
 
 
@@ -50,21 +45,15 @@ def restore(url: str, file: Path) -> None:
 
 
 def check_alone(url: str) -> None:
-    """Raises RecordsError where anybody else is connected, or the database is not ours alone."""
-    engine = open_engine(url)
-    try:
-        with engine.connect() as connection:
-            others = connection.scalar(
-                text(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                    "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-                )
+    """Raises RecordsError where others are connected, or other programs keep tables there."""
+    with engine_at(url, _UNREADABLE) as engine, engine.connect() as connection:
+        others = connection.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
-            tables = set(inspect(connection).get_table_names())
-    except SQLAlchemyError as error:
-        raise RecordsError(f"The database cannot be read: {error.__cause__ or error}") from error
-    finally:
-        engine.dispose()
+        )
+        tables = set(inspect(connection).get_table_names())
     if others:
         raise RecordsError(
             f"{others} other connections use the database: stop every bot and worker first; "
@@ -78,34 +67,25 @@ def check_alone(url: str) -> None:
 
 
 def has_records(url: str) -> bool:
-    engine = open_engine(url)
-    try:
+    """Whether records of any revision are there. Raises RecordsError."""
+    with engine_at(url, _UNREADABLE) as engine:
         return inspect(engine).has_table(_VERSION)
-    except SQLAlchemyError as error:
-        raise RecordsError(f"The database cannot be read: {error.__cause__ or error}") from error
-    finally:
-        engine.dispose()
 
 
 def clear(url: str) -> None:
-    """Whatever revision the tables are of: by name, so that none of a newer one is left.
+    """Drop all tables by name, so that none of a newer revision is left.
 
     The mark of a restore stays. Raises RecordsError; then nothing was changed.
     """
-    engine = open_engine(url)
-    try:
-        with engine.begin() as connection:
-            for table in (*Base.metadata.tables, _VERSION):
-                connection.execute(text(f'DROP TABLE IF EXISTS "{table}" CASCADE'))
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {_JOBS} CASCADE"))
-    except SQLAlchemyError as error:
-        raise RecordsError(f"The database cannot be emptied: {error.__cause__ or error}") from error
-    finally:
-        engine.dispose()
+    failure = "The database cannot be emptied"
+    with engine_at(url, failure) as engine, engine.begin() as connection:
+        for table in (*Base.metadata.tables, _VERSION):
+            connection.execute(text(f'DROP TABLE IF EXISTS "{table}" CASCADE'))
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {_JOBS} CASCADE"))
 
 
 def _run(program: str, url: str, *options: str) -> None:
-    """The password goes by the environment of the child: everybody can read its arguments.
+    """The password goes by the environment of the child: every user can read its arguments.
 
     What else the environment tells libpq, such as how to use TLS, is as true of it as of the bot.
     """

@@ -1,4 +1,4 @@
-"""Reindexes that admins asked for: one at a time over all replicas, and which are to stop."""
+"""Reindexes that admins asked for: one at a time over all replicas, and which were cancelled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.errors import ReindexRunning
 from bot.records.database import Database
-from bot.records.operation_tables import ReindexRow
+from bot.records.tables import ReindexRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Reindexes:
         self._database = database
 
     def begin(self, kind: str, name: str, *, dry_run: bool, asked_by: str) -> Reindex:
-        """Take the only place there is. Raises ReindexRunning while somebody else's runs."""
+        """Take the only place there is. Raises ReindexRunning while another runs."""
         row = ReindexRow(
             id=uuid.uuid4().hex,
             kind=kind,
@@ -48,7 +48,7 @@ class Reindexes:
             except IntegrityError as error:
                 raise ReindexRunning(
                     "A reindex is running already; wait for it, or cancel it in the direct "
-                    "message of whoever began it."
+                    "message of the admin who began it."
                 ) from error
         return _reindex(row)
 
@@ -71,7 +71,7 @@ class Reindexes:
             return session.get_one(ReindexRow, reindex_id).cancelled_by
 
     def end(self, reindex_id: str) -> None:
-        """Give the place free; doing it again changes nothing."""
+        """Free the place for the next; doing it again changes nothing."""
         with self._database.session() as session:
             session.get_one(ReindexRow, reindex_id).running = None
 

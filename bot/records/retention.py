@@ -1,4 +1,4 @@
-"""How long records are kept: what is older is deleted, a few hundred rows a transaction."""
+"""Deletes records older than [retention] allows, a few hundred rows per transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.domain.settings import RetentionTable
 from bot.records.database import Database
-from bot.records.operation_tables import AuditRow, ReindexRow
-from bot.records.tables import AnswerRow, CorrectionRow, QuestionRow, VoteRow
-from bot.records.thread_tables import MutedThreadRow
+from bot.records.tables import (
+    AnswerRow,
+    AuditRow,
+    CorrectionRow,
+    MutedThreadRow,
+    QuestionRow,
+    ReindexRow,
+    VoteRow,
+)
 
 _BATCH = 200
 
@@ -76,7 +82,7 @@ class Retention:
         )
 
     def _deleted(self, rule: _Rule) -> Iterator[int]:
-        """A batch at a time: nobody who wants to write waits for long."""
+        """A batch at a time, so that other writers do not wait for long."""
         while True:
             with self._database.session() as session:
                 keys = session.scalars(select(rule.key).where(rule.old).limit(_BATCH)).all()
@@ -103,7 +109,7 @@ def _older(
 
 
 def _judged() -> ColumnElement[bool]:
-    """Whether anybody has voted on the question's answer, or corrected it."""
+    """Whether the question's answer has a vote or a correction."""
     spoken = or_(
         exists().where(VoteRow.answer_id == AnswerRow.id),
         exists().where(CorrectionRow.answer_id == AnswerRow.id),

@@ -1,4 +1,4 @@
-"""What the records say in numbers: votes over time, the worst pages, what went unanswered."""
+"""Counts over the records: for admins (votes per week, worst pages) and for monitoring."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
 
 from bot.domain.values import Ending, Reason, Thumb
 from bot.records.database import Database
@@ -60,6 +61,23 @@ class Totals:
     thumbs: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The records at this moment; numbers fall where something was forgotten.
+
+    ``answers`` counts by ending and occasion, ``votes`` by thumb. ``queued`` are questions that
+    have not had their turn, ``working`` those that have it; ``oldest_seconds`` is the age of the
+    oldest of both, 0 where none waits.
+    """
+
+    questions: int
+    queued: int
+    working: int
+    oldest_seconds: float
+    answers: Mapping[tuple[str, str], int]
+    votes: Mapping[str, int]
+
+
 class Statistics:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,10 +88,33 @@ class Statistics:
             endings = session.execute(
                 select(AnswerRow.ending, func.count()).group_by(AnswerRow.ending)
             )
-            thumbs = session.execute(select(VoteRow.thumb, func.count()).group_by(VoteRow.thumb))
             by_ending = {str(name): int(count) for name, count in endings}
-            by_thumb = {str(name): int(count) for name, count in thumbs}
+            by_thumb = _votes_by_thumb(session)
         return Totals(questions, questions - sum(by_ending.values()), by_ending, by_thumb)
+
+    def figures(self, now: datetime | None = None) -> Figures:
+        """For monitoring. Raises RecordsError."""
+        now = now or datetime.now(UTC)
+        is_open, has_turn = QuestionRow.finished_at.is_(None), QuestionRow.begun_at.is_not(None)
+        count = select(func.count(QuestionRow.id))
+        with self._database.reading() as session:
+            questions = session.scalar(count) or 0
+            waiting = session.scalar(count.where(is_open)) or 0
+            working = session.scalar(count.where(is_open, has_turn)) or 0
+            oldest = session.scalar(select(func.min(QuestionRow.asked_at)).where(is_open))
+            answers = session.execute(
+                select(AnswerRow.ending, QuestionRow.occasion, func.count())
+                .join(QuestionRow)
+                .group_by(AnswerRow.ending, QuestionRow.occasion)
+            )
+            return Figures(
+                questions=questions,
+                queued=waiting - working,
+                working=working,
+                oldest_seconds=max((now - oldest).total_seconds(), 0.0) if oldest else 0.0,
+                answers={(ending, occasion): number for ending, occasion, number in answers},
+                votes=_votes_by_thumb(session),
+            )
 
     def weeks(self, count: int = 8, now: datetime | None = None) -> list[Week]:
         """The votes of the last weeks, the oldest first, the last one ending now."""
@@ -92,7 +133,7 @@ class Statistics:
     def worst_pages(self, limit: int = 5, now: datetime | None = None) -> list[Page]:
         """Public pages whose citing answers were voted down most in the last eight weeks.
 
-        Pages that not everybody may read are left out: not every admin may.
+        Only public pages: an admin may not be allowed to read the others.
         """
         since = (now or datetime.now(UTC)) - 8 * _WEEK
         cited = (
@@ -130,7 +171,7 @@ class Statistics:
         )
 
     def of_person(self, person: str, limit: int = 5) -> list[AskedBefore]:
-        """Somebody's own answered questions, the newest first."""
+        """A person's answered questions, the newest first."""
         return self._questions(and_(QuestionRow.asker == person))[:limit]
 
     def _questions(self, *wanted: ColumnElement[bool]) -> list[AskedBefore]:
@@ -143,6 +184,11 @@ class Statistics:
                 .limit(200)
             )
             return list(_asked(rows))
+
+
+def _votes_by_thumb(session: Session) -> dict[str, int]:
+    thumbs = session.execute(select(VoteRow.thumb, func.count()).group_by(VoteRow.thumb))
+    return {str(thumb): int(count) for thumb, count in thumbs}
 
 
 def _asked(rows: Iterable[tuple[QuestionRow, str]]) -> Iterable[AskedBefore]:

@@ -1,4 +1,4 @@
-"""The tables. Every change here needs a migration beside it; a test compares the two."""
+"""The records' tables. Every change here needs a migration beside it; a test compares the two."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     Float,
@@ -81,7 +82,7 @@ class QuestionRow(Base):
 
 
 class AnswerRow(Base):
-    """One answer a question, with the versions of everything that shaped it."""
+    """The one answer of a question, with the versions of everything that shaped it."""
 
     __tablename__ = "answers"
 
@@ -144,7 +145,7 @@ class PassageRow(Base):
 
 
 class ReflectionRow(Base):
-    """A judgement with its probability; tomorrow's training data."""
+    """A judgement with its probability; training reads it."""
 
     __tablename__ = "reflections"
 
@@ -196,3 +197,159 @@ class CorrectionRow(Base):
     text: Mapped[str] = mapped_column(Text)
     may_learn: Mapped[bool]
     given_at: Mapped[datetime]
+
+
+class MutedThreadRow(Base):
+    """A thread in which the bot answers nothing but mentions."""
+
+    __tablename__ = "muted_threads"
+
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True)
+    thread: Mapped[str] = mapped_column(String(64), primary_key=True)
+    muted_by: Mapped[str] = mapped_column(String(64))
+    muted_at: Mapped[datetime]
+
+
+class EscalationRow(Base):
+    """An answer about which people were asked; the key lets that happen once."""
+
+    __tablename__ = "escalations"
+
+    answer_id: Mapped[str] = mapped_column(
+        ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    channel: Mapped[str] = mapped_column(String(64), index=True)
+    thread: Mapped[str] = mapped_column(String(64))
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime]
+    owners: Mapped[list[str]]
+    """Who was called; the first reply of one of them ends it."""
+    answered_by: Mapped[str | None] = mapped_column(String(64))
+
+
+class ChannelRow(Base):
+    """How one channel is served; a channel without a row has the defaults."""
+
+    __tablename__ = "channels"
+
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True)
+    auto_answer: Mapped[bool]
+    owners: Mapped[list[str]]
+    language: Mapped[str] = mapped_column(String(16))
+    persona: Mapped[str] = mapped_column(Text, server_default="")
+    sources: Mapped[list[str]] = mapped_column(server_default="[]")
+
+
+class PersonRow(Base):
+    """What one person has chosen for themselves."""
+
+    __tablename__ = "people"
+
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    language: Mapped[str] = mapped_column(String(16))
+
+
+class AuditRow(Base):
+    """One act of an admin. Rows are only ever added."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[str] = mapped_column(String(128))
+
+
+class ReindexRow(Base):
+    """One reindex that an admin asked for.
+
+    ``running`` is true until it has ended and then null: the database lets one be true.
+    """
+
+    __tablename__ = "reindexes"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(Text)
+    dry_run: Mapped[bool]
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime]
+    running: Mapped[bool | None] = mapped_column(unique=True)
+    cancelled_by: Mapped[str] = mapped_column(String(64))
+
+
+class InstallationRow(Base):
+    """One workspace that installed the app; its tokens are encrypted."""
+
+    __tablename__ = "installations"
+
+    team: Mapped[str] = mapped_column(String(64), primary_key=True)
+    app: Mapped[str] = mapped_column(String(64))
+    bot: Mapped[str] = mapped_column(String(64))
+    bot_user: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]]
+    token: Mapped[str] = mapped_column(Text)
+    refresh_token: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime | None]
+    installed_by: Mapped[str] = mapped_column(String(64))
+    installed_at: Mapped[datetime]
+
+
+class OAuthStateRow(Base):
+    """An OAuth installation that was begun: only the digest of its state is kept."""
+
+    __tablename__ = "oauth_states"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    issued_at: Mapped[datetime]
+
+
+class ForgottenRow(Base):
+    """A person or a document that was to be forgotten, by the digest of the id, and when last."""
+
+    __tablename__ = "forgotten"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime]
+
+
+class ModelVersionRow(Base):
+    """A model file that may serve; with ``base``, a LoRA adapter that needs the base's file."""
+
+    __tablename__ = "model_versions"
+
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    """Relative where the file lies in the registry's own folder, else absolute."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)
+    quantization: Mapped[str] = mapped_column(String(32))
+    base: Mapped[str | None] = mapped_column(ForeignKey("model_versions.name"))
+    source: Mapped[str] = mapped_column(Text)
+    added_at: Mapped[datetime]
+    evaluation: Mapped[dict[str, Any]]
+    note: Mapped[str] = mapped_column(Text)
+
+
+class ModelChangeRow(Base):
+    """What serves after one change, whole, and who made it; the newest row holds now.
+
+    Rows are only ever added. Names are kept as they were: a version may be gone since.
+    """
+
+    __tablename__ = "model_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str] = mapped_column(String(16))
+    version: Mapped[str] = mapped_column(String(128))
+    serving: Mapped[str | None] = mapped_column(String(128))
+    canary: Mapped[str | None] = mapped_column(String(128))
+    share: Mapped[float] = mapped_column(Float)
+    channels: Mapped[list[str]]
+    before: Mapped[int | None] = mapped_column(ForeignKey("model_changes.id"))
+    """The change to whose ``serving`` a rollback returns."""
+    by: Mapped[str] = mapped_column(String(128))
+    at: Mapped[datetime]

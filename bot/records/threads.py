@@ -1,4 +1,4 @@
-"""Threads: where the bot takes part, where it keeps quiet, and where people were called."""
+"""State per thread: whether the bot takes part or is muted, and escalations to people."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from bot.records.database import Database
-from bot.records.tables import AnswerRow, QuestionRow
-from bot.records.thread_tables import EscalationRow, MutedThreadRow
+from bot.records.tables import AnswerRow, EscalationRow, MutedThreadRow, QuestionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Threads:
         self._database = database
 
     def is_engaged(self, channel: str, thread: str) -> bool:
-        """Whether the bot has answered there and nobody has muted it."""
+        """Whether the bot has answered there and is not muted."""
         with self._database.reading() as session:
             if session.get(MutedThreadRow, (channel, thread)) is not None:
                 return False
@@ -87,7 +86,7 @@ class Escalations:
             return _escalation(row) if row else None
 
     def waiting(self, channel: str, thread: str) -> list[Escalation]:
-        """Those of a thread to which nobody has replied yet, oldest first."""
+        """A thread's escalations without a reply, oldest first."""
         with self._database.reading() as session:
             rows = session.scalars(
                 select(EscalationRow)
@@ -101,7 +100,7 @@ class Escalations:
             return [_escalation(row) for row in rows]
 
     def replied(self, answer_id: str, by: str) -> None:
-        """Note that somebody has replied: what they say next is no longer taken as the answer."""
+        """Note the first reply: what that person says next is no longer taken as the answer."""
         with self._database.session() as session:
             session.get_one(EscalationRow, answer_id).answered_by = by
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: of each thread's questions one is answered at a time, the earliest first."""
+"""Orders the questions of each thread: one is answered at a time, the earliest first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Unfinished:
 
 
 class Turns:
-    """A turn begins once and ends once. What was asked outside of threads waits for nobody."""
+    """A turn begins once and ends once. Questions outside of threads do not wait."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class Turns:
 
 
 def _beside(session: Session, row: QuestionRow) -> Sequence[QuestionRow]:
-    """The questions of a thread that may be unfinished; locked, so that nobody else decides."""
+    """The unfinished questions of a thread, locked against other processes."""
     if not row.thread:
         return [row]
     return session.scalars(
@@ -80,7 +80,7 @@ def _beside(session: Session, row: QuestionRow) -> Sequence[QuestionRow]:
             QuestionRow.finished_at.is_(None),
         )
         .with_for_update()
-        .execution_options(populate_existing=True)  # who waited for the lock reads anew
+        .execution_options(populate_existing=True)  # read again after waiting for the lock
     ).all()
 
 
@@ -89,6 +89,6 @@ def _line(question_id: str, channel: str, thread: str) -> str:
 
 
 def _order(row: QuestionRow) -> tuple[bool, float]:
-    """Who has the turn keeps it; else by when Slack says that it was written."""
+    """The question that has the turn keeps it; else by when Slack says that it was written."""
     ts = timestamp_of(row.id)
     return row.begun_at is None, float(ts) if ts else row.asked_at.timestamp()

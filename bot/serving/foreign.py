@@ -36,10 +36,15 @@ class ForeignModel:
     """
 
     def __init__(self, llm: LLM, context_tokens: int) -> None:
+        """Raises ModelUnreachable where the LLM asks a server for its context, which is away."""
+        kind = type(llm).__name__
+        try:
+            metadata = llm.metadata
+        except Exception as error:
+            raise _unreachable(kind, error) from error
         self._llm = llm
-        self._context_tokens = min(context_tokens, llm.metadata.context_window)
-        name = llm.metadata.model_name or type(llm).__name__
-        self._identity = ModelIdentity(f"{name} by {type(llm).__name__}", "")
+        self._context_tokens = min(context_tokens, metadata.context_window)
+        self._identity = ModelIdentity(f"{metadata.model_name or kind} by {kind}", "")
 
     @property
     def identity(self) -> ModelIdentity:
@@ -133,9 +138,12 @@ class ForeignModel:
             if piece is _END:
                 return
             if isinstance(piece, Exception):  # what it says may quote the prompt
-                raise ModelUnreachable(
-                    f"{self._identity.name} failed with {type(piece).__name__}: check [model.llm] "
-                    "and that its server runs."
-                ) from piece
+                raise _unreachable(self._identity.name, piece) from piece
             if piece:
                 yield str(piece)
+
+
+def _unreachable(name: str, error: Exception) -> ModelUnreachable:
+    return ModelUnreachable(
+        f"{name} failed with {type(error).__name__}: check [model.llm] and that its server runs."
+    )

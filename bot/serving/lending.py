@@ -1,4 +1,4 @@
-"""Models are lent for one question at a time: the port, and the models that settings pin."""
+"""Leases of models, one per question: the port, and the models that the settings pin."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ServerModels:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Tries ``connect`` at once, and after a ModelError again every half a minute."""
+        """Tries ``connect`` at once, and after a ModelError again every half minute."""
         self._connect = connect
         self._clock = clock
         self._connecting = threading.Lock()

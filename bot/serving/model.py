@@ -1,4 +1,4 @@
-"""The port: a language model streams an answer, and chooses between given words."""
+"""The language-model port: stream an answer, and score given options as the next word."""
 
 from __future__ import annotations
 
@@ -106,10 +106,11 @@ class LanguageModel(Protocol):
         options: Sequence[str],
         cancellation: Cancellation | None = None,
     ) -> list[tuple[float, ...]]:
-        """Probabilities of ``options`` as the next word of the assistant, a tuple a continuation.
+        """Probabilities of ``options`` as the assistant's next word: a tuple per continuation.
 
-        Each continuation is asked as one more user turn after the shared ``prefix``. The
-        probabilities are normalised over the options, whose first tokens must differ.
+        Each continuation is asked as one more user turn after the shared ``prefix``. Each tuple
+        holds one probability per option, in 0..1 and summing to 1: they are normalised over the
+        options, whose first tokens must differ. Raises what ``stream`` raises.
         """
         ...
 

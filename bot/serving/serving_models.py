@@ -1,4 +1,4 @@
-"""The models that the registry says: loaded in the background, changed only between two answers."""
+"""Serves what the registry says: loads in the background, swaps models between two answers."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class ServingModels:
             except LorebotError as error:
                 self._report_unreadable(str(error))
             except Exception:
-                logger.exception("Following the model registry failed in a way nobody foresaw.")
+                logger.exception("Following the model registry failed unexpectedly.")
                 self._report_unreadable("Following it failed; the log says how.")
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class ServingModels:
             self.refresh()
 
     def _serve(self, wanted: Serving) -> None:
-        """Loads one model at a time, and frees what nobody wants before the next."""
+        """Loads one model at a time, and frees those that are not wanted before the next."""
         canary = wanted.canary
         with self._lock:
             self._wanted = wanted
@@ -184,7 +184,7 @@ class ServingModels:
             self._report_failure(version, str(error))
             return None
         except Exception:
-            logger.exception("Loading %s failed in a way that nobody foresaw.", version.name)
+            logger.exception("Loading %s failed unexpectedly.", version.name)
             self._report_failure(version, "Loading it failed; the log says how.")
             return None
         with self._lock:

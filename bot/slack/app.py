@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from slack_bolt import App, BoltContext
@@ -13,14 +12,12 @@ from bot.domain.settings import Settings, SlackTable
 from bot.jobs.durable import Jobs
 from bot.records.database import Database
 from bot.records.installations import Installations, OAuthStates, TokenCipher
-from bot.slack.admin.command import acknowledge
 from bot.slack.connection.clients import ServingExecutor, serve, tokenless_client, web_client
 from bot.slack.connection.manifest import SCOPES
 from bot.slack.connection.oauth import States, Workspaces, oauth_settings
 from bot.slack.connection.tokens import app_token_explained
 from bot.slack.connection.transport import HttpTransport, SocketTransport, Transport, close_socket
-from bot.slack.listeners.desk import register_admin_listeners
-from bot.slack.listeners.people import register_listeners
+from bot.slack.listeners.registration import register_listeners
 from bot.telemetry.health import Health
 from indexer.index import Index
 
@@ -44,9 +41,7 @@ class SlackBot:
         """Raises BotSettingsError where the address for HTTP, or a key, cannot be used."""
         slack = settings.slack
         app, client = _app(slack, database)
-        register_listeners(app, client, pipeline, database, jobs, settings.extraction)
-        register_admin_listeners(app, client, settings, index, database, jobs, health)
-        _acknowledge_the_rest(app)
+        register_listeners(app, client, settings, index, pipeline, database, jobs, health)
         self.transport = _transport(app, slack)
 
     def connect(self) -> None:
@@ -67,8 +62,8 @@ def open_client(slack: SlackTable, database: Database) -> WebClient:
 
 def _app(slack: SlackTable, database: Database) -> tuple[App, WebClient]:
     """The app, and the client for everything that happens outside of listeners."""
-    # The receipt goes out only after a listener has kept its event: a crash before that makes
-    # Slack send the event again.
+    # Slack's receipt goes out only after a listener has stored its event: a crash before that
+    # makes Slack send the event again.
     options: dict[str, Any] = {
         "process_before_response": True,
         "signing_secret": slack.signing_secret.get_secret_value(),
@@ -77,36 +72,23 @@ def _app(slack: SlackTable, database: Database) -> tuple[App, WebClient]:
     if not slack.is_distributed:
         client = web_client(slack)
         return App(client=client, **options), client
-    nobody = tokenless_client(slack)
-    workspaces = _workspaces(slack, database, nobody)
+    tokenless = tokenless_client(slack)
+    workspaces = _workspaces(slack, database, tokenless)
     oauth = oauth_settings(slack, workspaces, States(OAuthStates(database)), SCOPES)
-    app = App(client=nobody, oauth_settings=oauth, **options)
+    app = App(client=tokenless, oauth_settings=oauth, **options)
     app.use(_serve_workspace)
     app.enable_token_revocation_listeners()
     return app, web_client(slack, workspaces.token_of)
 
 
-def _workspaces(slack: SlackTable, database: Database, nobody: WebClient) -> Workspaces:
-    return Workspaces(Installations(database, TokenCipher(slack.keys)), nobody, slack)
+def _workspaces(slack: SlackTable, database: Database, tokenless: WebClient) -> Workspaces:
+    return Workspaces(Installations(database, TokenCipher(slack.keys)), tokenless, slack)
 
 
 def _serve_workspace(context: BoltContext, next_: Any) -> None:
     installed_by = context.enterprise_id if context.is_enterprise_install else context.team_id
     serve(installed_by or "")
     next_()
-
-
-def _acknowledge_the_rest(app: App) -> None:
-    """What nobody listens to, such as a button of an earlier version.
-
-    Slack sends an event again and again that nobody acknowledges, and Bolt would write it into
-    the log, whole.
-    """
-    anything = re.compile("")
-    app.event(anything)(acknowledge)
-    app.action(anything)(acknowledge)
-    app.view(anything)(acknowledge)
-    app.shortcut(anything)(acknowledge)
 
 
 def _transport(app: App, slack: SlackTable) -> Transport:

@@ -1,4 +1,4 @@
-"""All that this process counts while it works; what is kept in records is read there instead.
+"""Prometheus counters and histograms of this process; what the records hold is a gauge instead.
 
 Every replica counts its own, so that sums over replicas are right. No label ever holds a text, or
 an id of a person or a channel: each has few values, known beforehand or words of Slack's API.
@@ -53,7 +53,7 @@ SLACK_RETRIES = _counter(
 FAILED = "failed"
 """The ending of a question that got an apology, or nothing."""
 WORDS = 200
-"""The most that become labels, so that no API can fill whatever scrapes this process."""
+"""The most that become labels, so that no API can fill the server that scrapes this process."""
 _WORD = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.IGNORECASE)
 _words: set[str] = set()
 _adding = threading.Lock()
@@ -69,7 +69,7 @@ def word(text: object) -> str:
 
 
 def note_first_sign(asked: Asked, sign: str) -> None:
-    """Whoever asked sees something: a ``status`` line, or the answer's ``message``."""
+    """The person who asked sees something: a ``status`` line, or the answer's ``message``."""
     waited = _waited(asked)
     if waited is not None:
         FIRST_SIGNS.labels(sign).observe(waited)

@@ -1,4 +1,4 @@
-"""What is looked up when the metrics are read: records, jobs, index, models and health.
+"""Gauges computed at each scrape: records, jobs, index, models and health.
 
 What comes from the records, the jobs and the index is the same in every replica that shares them:
 take the maximum over replicas, never the sum. Models and health are each replica's own.
@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from bot.domain import prompts
 from bot.records.database import Database
-from bot.records.figures import figures
+from bot.records.statistics import Statistics
 from bot.serving.lending import InUse, Models
 from bot.telemetry.health import Health
 from indexer.index import Index
@@ -38,7 +38,7 @@ _HASH = 12
 
 def of_records(database: Database) -> Collector:
     def collect() -> Iterable[Metric]:
-        now = figures(database)
+        now = Statistics(database).figures()
         waiting = {"queued": now.queued, "working": now.working}
         oldest, kept = now.oldest_seconds, now.questions
         labels = ["ending", "occasion"]

@@ -1,4 +1,4 @@
-"""Whether everything the bot needs is there: asked anew each time, told in sentences."""
+"""Health of what the bot depends on, probed anew each time and told in sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 
 from bot.domain.errors import LorebotError
-from bot.telemetry.patience import SingleFlight
+from bot.telemetry.single_flight import SingleFlight
 from indexer.errors import IndexerError
 
 Probe = Callable[[], str]
@@ -19,7 +19,7 @@ class Health:
     """Safe from several threads."""
 
     def __init__(self, probes: Mapping[str, Probe], *, patience_seconds: float = 3.0) -> None:
-        """A probe a part, such as slack, index, records, model; all are waited for together.
+        """One probe per part, such as slack, index, records, model; all are waited for together.
 
         The patience is less than that of the metrics, which tell of health, too.
         """
@@ -27,7 +27,7 @@ class Health:
         self._patience_seconds = patience_seconds
 
     def problems(self) -> dict[str, str]:
-        """By part, "" where all is well. A part that hangs is not asked again meanwhile."""
+        """A sentence by part, "" if it is well. A part that hangs is not asked again meanwhile."""
         answers = {part: probe.ask() for part, probe in self._probes.items()}
         wait(answers.values(), self._patience_seconds)
         return {part: _told(answer) for part, answer in answers.items()}

@@ -90,7 +90,7 @@ def secrets_of(value: object) -> Iterator[str]:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def __init__(self, said: _Said, replica: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Health and metrics over HTTP, for whatever watches the bot: /healthz, /readyz and /metrics."""
+"""Health and metrics over HTTP: /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.domain.errors import LorebotError
 from bot.telemetry.counters import COUNTED
 from bot.telemetry.gauges import Collector
 from bot.telemetry.health import Health
-from bot.telemetry.patience import SingleFlight
+from bot.telemetry.single_flight import SingleFlight
 from bot.telemetry.web_server import Receive, Scope, Send
 from indexer.errors import IndexerError
 

@@ -1,7 +1,7 @@
 """The stages of a question as spans of LlamaIndex's dispatcher, beside those of its components.
 
-Whoever listens to that dispatcher sees them: tracing.py, or a tracer that knows LlamaIndex. Where
-nobody listens they cost nothing. What is noted of a span is a count, a probability, a word of ours
+Handlers of that dispatcher see them: tracing.py, or a tracer that knows LlamaIndex. Without a
+handler they cost nothing. What is noted of a span is a count, a probability, a word of ours
 or the id of an answer, never a text.
 """
 

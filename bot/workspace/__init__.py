@@ -6,11 +6,11 @@ with Workspace(port=8021) as workspace:
 """
 
 from bot.workspace.errors import Refused, WorkspaceError
-from bot.workspace.faults import ANSWER_LOST, CUT, RATE_LIMITED, SERVER_ERROR, Fault
-from bot.workspace.models import Channel, Person, UserGroup
 from bot.workspace.sample_team import sample_partner, sample_workspace
-from bot.workspace.server import Workspace
-from bot.workspace.state import WorkspaceState
+from bot.workspace.server.server import Workspace
+from bot.workspace.state.models import Channel, Person, UserGroup
+from bot.workspace.state.workspace_state import WorkspaceState
+from bot.workspace.web_api.faults import ANSWER_LOST, CUT, RATE_LIMITED, SERVER_ERROR, Fault
 
 __all__ = [
     "ANSWER_LOST",

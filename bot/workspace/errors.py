@@ -1,6 +1,6 @@
 """What can go wrong in the local workspace.
 
-- WorkspaceError: a sentence for whoever runs or tests the workspace
+- WorkspaceError: a sentence for the person who runs or tests the workspace
     - Refused: an operation Slack would refuse, with Slack's own error code
 """
 

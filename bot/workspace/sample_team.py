@@ -1,7 +1,7 @@
 """A small team to try the bot with."""
 
-from bot.workspace.models import Channel, Person
-from bot.workspace.state import WorkspaceState
+from bot.workspace.state.models import Channel, Person
+from bot.workspace.state.workspace_state import WorkspaceState
 
 
 def sample_workspace() -> WorkspaceState:

@@ -7,16 +7,15 @@ does, with the gguf library alone: serving needs no torch.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import EmbedderError
+from indexer.file_hash import sha256_of
+from indexer.file_lock import lock_file
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -62,7 +61,7 @@ def find_embedder(embedder: str, cache_dir: Path) -> EmbedderFile:
             f"[index] embedder names {embedder}, which is no file; "
             f'name a GGUF embedding model or "{DEFAULT_EMBEDDER}".'
         )
-    return EmbedderFile(path, path.stem, _sha256(path), _GENERAL_LIMIT)
+    return EmbedderFile(path, path.stem, sha256_of(path), _GENERAL_LIMIT)
 
 
 def _default_embedder(folder: Path) -> EmbedderFile:
@@ -71,11 +70,11 @@ def _default_embedder(folder: Path) -> EmbedderFile:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not _is_whole(path, digest):
-            with _only_one_process(folder / "conversion.lock"):
+            with lock_file(folder / "conversion.lock", wait_seconds=_CONVERSION_SECONDS):
                 if not _is_whole(path, digest):
                     _replace(path, digest)
         return EmbedderFile(path, DEFAULT_EMBEDDER, digest.read_text().strip(), 256)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         raise EmbedderError(
             f"The embedder cannot be kept in {folder} ({error}); "
             "make the folder writable or set LOREBOT_CACHE_DIR."
@@ -83,15 +82,7 @@ def _default_embedder(folder: Path) -> EmbedderFile:
 
 
 def _is_whole(path: Path, digest: Path) -> bool:
-    return path.is_file() and digest.is_file() and _sha256(path) == digest.read_text().strip()
-
-
-@contextmanager
-def _only_one_process(lock: Path) -> Iterator[None]:
-    """SQLite's lock: it works on every system and a killed process lets it go."""
-    with closing(sqlite3.connect(lock, timeout=_CONVERSION_SECONDS)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
+    return path.is_file() and digest.is_file() and sha256_of(path) == digest.read_text().strip()
 
 
 def _replace(path: Path, digest: Path) -> None:
@@ -104,7 +95,7 @@ def _replace(path: Path, digest: Path) -> None:
         convert(model, converted, DEFAULT_EMBEDDER)
         digest.unlink(missing_ok=True)
         new_digest = Path(scratch) / digest.name
-        new_digest.write_text(_sha256(converted) + "\n")
+        new_digest.write_text(sha256_of(converted) + "\n")
         converted.replace(path)
         new_digest.replace(digest)
 
@@ -116,14 +107,9 @@ def published_model() -> Path:
         if spec is not None and spec.submodule_search_locations:
             model = Path(spec.submodule_search_locations[0]) / "model"
             weights = model / "model.safetensors"
-            if weights.is_file() and _sha256(weights) == WEIGHTS_SHA256:
+            if weights.is_file() and sha256_of(weights) == WEIGHTS_SHA256:
                 return model
             raise EmbedderError(
                 f"The weights in {model} are not those of {DEFAULT_EMBEDDER}. {_INSTALL}"
             )
     raise EmbedderError(f"The embedder {DEFAULT_EMBEDDER} is not installed. {_INSTALL}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

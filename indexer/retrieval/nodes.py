@@ -20,10 +20,10 @@ class Explanation:
     """How a passage came to its place.
 
     A leg's rank counts from 1 among what its reader may see, None where that leg did not find the
-    passage; ``lexical`` and ``similarity`` are the Passage's. ``fused`` and ``reranked``, None
-    without a reranker, are in 0..1; ``freshness`` is added to the latter of them. ``folded``
-    counts the duplicates in whose stead the passage stands, ``merged`` names the positions of its
-    chunks where there are several.
+    passage; ``lexical`` and ``similarity`` are the Passage's. ``fused`` is in 0..1, and so is
+    ``reranked``, None without a reranker, unless a postprocessor of the settings scores otherwise;
+    ``freshness`` is added to the latter of them. ``folded`` counts the duplicates in whose stead
+    the passage stands, ``merged`` names the positions of its chunks where there are several.
     """
 
     lexical_rank: int | None

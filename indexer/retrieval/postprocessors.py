@@ -118,6 +118,10 @@ class Guarded(BaseNodePostprocessor):
                 f"{self.name} changes what passages say, and answers quote them: remove it from "
                 "[[index.postprocessors]]."
             )
-        if returned.score is None or not math.isfinite(returned.score):
+        score = returned.score
+        if score is None or not math.isfinite(score) or score == candidate.passage.score:
             return candidate
-        return replace(candidate, passage=replace(candidate.passage, score=float(returned.score)))
+        return Candidate(
+            replace(candidate.passage, score=float(score)),
+            replace(candidate.explanation, reranked=float(score)),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from indexer.documents import PUBLIC, Audience, Document
 from indexer.errors import EvaluationError
+from indexer.file_hash import sha256_of
 
 Judgements = Mapping[str, Mapping[str, int]]
 """Grades of documents by question; above 0 is relevant."""
@@ -28,8 +28,7 @@ class BeirCorpus:
     def digest(self) -> str:
         """SHA-256 of the file."""
         try:
-            with self._path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return sha256_of(self._path)
         except OSError as error:
             raise _unreadable(self._path, error) from error
 

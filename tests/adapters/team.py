@@ -25,11 +25,9 @@ from bot.domain.values import (
     Vote,
 )
 from bot.records.answers import Answers
-from bot.records.corrections import Corrections
 from bot.records.database import Database
-from bot.records.feedback import Feedback
+from bot.records.feedback import Corrections, Feedback, Votes
 from bot.records.tables import QuestionRow
-from bot.records.votes import Votes
 from bot.serving.model import LanguageModel
 from indexer.documents import Audience, Chunk, Passage
 from indexer.stores.base import IndexedDocument

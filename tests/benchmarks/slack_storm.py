@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.workspace import Workspace
-from bot.workspace.faults import ANSWER_LOST, CUT, RATE_LIMITED, SERVER_ERROR, Fault
+from bot.workspace.web_api.faults import ANSWER_LOST, CUT, RATE_LIMITED, SERVER_ERROR, Fault
 from tests.benchmarks.slack_storm_findings import (
     Asked,
     is_unfinished,

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.slack.replies.thread import holds_reply_to
 from bot.workspace import Workspace
-from bot.workspace.web_api import Call
+from bot.workspace.web_api.api import Call
 
 Message = dict[str, Any]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from bot.bootstrap.demo import SAMPLE
 from bot.slack.connection.manifest import manifest
 from bot.workspace import Workspace
-from bot.workspace.models import Channel, Person
-from bot.workspace.state import WorkspaceState
+from bot.workspace.state.models import Channel, Person
+from bot.workspace.state.workspace_state import WorkspaceState
 from tests.services.bot_process import bot_environment
 
 BOT = "U0LOREBOT"

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from bot.cli.trace import tree
+from bot.cli.records import tree
 from bot.domain.values import (
     Answer,
     Asked,
@@ -18,10 +18,8 @@ from bot.domain.values import (
     Vote,
 )
 from bot.records.answers import Answers
-from bot.records.corrections import Corrections
 from bot.records.database import Database
-from bot.records.feedback import Feedback, Judged
-from bot.records.votes import Votes
+from bot.records.feedback import Corrections, Feedback, Judged, Votes
 from bot.telemetry.spans import trace_id_of
 from indexer.documents import Audience
 from tests.answering.samples import LEAVE, MEALS

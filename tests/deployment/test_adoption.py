@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from threading import Event
 
-from bot.jobs.adoption import Adoption
-from bot.jobs.replicas import Replica
+from bot.jobs.recovery import Recovery, Replica
 from tests.services.databases import execute
 
 GROUP = "adoption"
@@ -36,14 +35,14 @@ def test_only_what_is_left_behind_is_adopted_and_once(own_postgres: str) -> None
     two = Replica(own_postgres, GROUP, "two")
     two.enter()
     one, work = Replica(own_postgres, GROUP, "one", settling=-1), Work()
-    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=0)
-    adoption.look()
+    recovery = Recovery(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=0)
+    recovery.look()
     assert (work.adopted, work.resumed) == ([], 1)
     two.leave()
     for _ in range(2):
-        adoption.look()
+        recovery.look()
     assert (work.adopted, work.resumed) == (["two"], 3)
-    adoption.close()
+    recovery.close()
 
 
 def test_who_lost_a_connection_and_lives_keeps_its_work(own_postgres: str) -> None:
@@ -51,29 +50,29 @@ def test_who_lost_a_connection_and_lives_keeps_its_work(own_postgres: str) -> No
     for replica in (one, two):
         replica.enter()
     work = Work()
-    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=PATIENCE)
+    recovery = Recovery(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=PATIENCE)
     for _ in range(2):  # also the second time: what was seen before is forgotten
         execute(own_postgres, DROP)
-        adoption.look()
+        recovery.look()
         assert two.confirm()
         time.sleep(PATIENCE)
-        adoption.look()
+        recovery.look()
         assert work.adopted == []
     two.leave()
-    adoption.look()
+    recovery.look()
     assert work.adopted == []
     time.sleep(PATIENCE)
-    adoption.look()
+    recovery.look()
     assert work.adopted == ["two"]
-    adoption.close()
+    recovery.close()
 
 
 def test_nothing_is_adopted_before_the_others_had_time_to_come_back(own_postgres: str) -> None:
     one, work = Replica(own_postgres, GROUP, "one", settling=3600), Work()
-    adoption = Adoption(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=0)
-    adoption.look()
+    recovery = Recovery(one, lambda: tuple(work.owners), work.adopt, work.resume, patience=0)
+    recovery.look()
     assert (work.adopted, work.resumed) == ([], 0)
-    adoption.close()
+    recovery.close()
 
 
 def test_it_looks_by_itself_and_bears_a_database_that_is_away(own_postgres: str) -> None:
@@ -85,8 +84,8 @@ def test_it_looks_by_itself_and_bears_a_database_that_is_away(own_postgres: str)
             raise ConnectionError(failures.pop())
         return tuple(work.owners)
 
-    adoption = Adoption(one, owners, work.adopt, work.resume, seconds=0.02, patience=0)
-    adoption.start()
+    recovery = Recovery(one, owners, work.adopt, work.resume, seconds=0.02, patience=0)
+    recovery.start()
     assert work.done.wait(60)
-    adoption.close()
+    recovery.close()
     assert work.adopted == ["two"]

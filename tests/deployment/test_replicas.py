@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bot.domain.errors import RecordsError
-from bot.jobs.replicas import Replica, replica_of
+from bot.jobs.recovery import Replica, replica_of
 
 GROUP = "test"
 
 _HOLDING = """
 import sys, time
-from bot.jobs.replicas import Replica
+from bot.jobs.recovery import Replica
 Replica(sys.argv[1], "test", "two").enter()
 print("here", flush=True)
 time.sleep(600)

@@ -12,8 +12,8 @@ from bot.domain.database_address import connect_args, shown
 from bot.domain.errors import BotSettingsError, RecordsError
 from bot.domain.settings import RecordsTable, load
 from bot.records.database import Database
+from bot.records.inspection import probe
 from bot.records.postgres_dump import dump
-from bot.records.probe import probe
 
 SERVER = "postgresql+psycopg://"
 WRONG = {

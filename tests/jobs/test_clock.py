@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from bot.jobs.clock import ClockWatch
+from bot.jobs.schedules import ClockWatch
 from tests.services.shifted_clock import ShiftedClock
 
 DAY = 86_400

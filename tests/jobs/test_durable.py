@@ -15,9 +15,7 @@ from threading import Event, Thread
 import pytest
 
 from bot.domain.errors import RecordsError, SlackError
-from bot.jobs.durable import Jobs, _adopt
-from bot.jobs.states import State
-from bot.jobs.unexpected import Unexpected
+from bot.jobs.durable import Jobs, State, Unexpected, _recover
 from indexer.errors import StoreError
 from tests.services.databases import execute
 
@@ -127,7 +125,7 @@ def test_what_an_unexpected_error_says_is_not_kept(
     assert {type(error) for error in found} == {Unexpected}
     assert {str(error) for error in found} == {"ValueError"}
     assert len(found) == (1 if place == "job" else 2)
-    (logged,) = [record for record in caplog.records if record.name == "bot.jobs.unexpected"]
+    (logged,) = [record for record in caplog.records if record.name == "bot.jobs.durable"]
     assert logged.getMessage() == f"The {place} {'work' if place == 'job' else 'part'} failed."
     assert logged.exc_info
 
@@ -282,7 +280,7 @@ def test_a_job_that_another_process_took_over_ends_there_alone(jobs: Jobs) -> No
     jobs.launch()
     jobs.start("work", "a")
     assert begun[0].wait(10)
-    _adopt("local")  # what others do with a process that they hold for dead
+    _recover("local")  # what others do with a process that they hold for dead
     assert begun[1].wait(30)
     go_on[0].set()
     time.sleep(0.5)

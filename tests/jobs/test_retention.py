@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 
 from bot.cli.main import app
 from bot.domain.settings import RetentionTable
-from bot.jobs.durable import Jobs
+from bot.jobs.durable import Jobs, State
 from bot.jobs.retention import RetentionSchedule
-from bot.jobs.states import State
 from bot.records.audit import BOT, Act, Audit
 from bot.records.database import Database
 

@@ -11,9 +11,15 @@ from threading import Event
 
 import pytest
 
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
-from bot.jobs.training import APPLICATION, JOB, QUEUE, line_of, start_training, training_progress
+from bot.jobs.durable import Jobs, State
+from bot.jobs.training import (
+    APPLICATION,
+    JOB,
+    QUEUE,
+    pipeline_of,
+    start_training,
+    training_progress,
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -54,7 +60,7 @@ def test_bot_asks_and_a_worker_that_comes_later_does_it_once(url: str) -> None:
     with launched(Jobs(url)) as bot:
         assert training_progress(bot, key) == "support: train"
     assert ran == [key]
-    assert line_of(key) == "support"
+    assert pipeline_of(key) == "support"
 
 
 def test_what_waits_for_a_worker_is_not_asked_for_again(url: str) -> None:

@@ -15,8 +15,8 @@ from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
 from bot.records.answers import Answers
 from bot.records.database import Database
+from bot.records.feedback import Votes
 from bot.records.tables import AnswerRow
-from bot.records.votes import Votes
 from indexer.documents import Audience
 from tests.services.model_files import write_gguf
 

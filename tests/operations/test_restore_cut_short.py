@@ -25,8 +25,8 @@ from bot.records import postgres_dump
 from bot.records.answers import Answers
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting
-from bot.records.forgotten import Kind, digest_of
-from bot.records.probe import probe
+from bot.records.inspection import probe
+from bot.records.suppression_list import Kind, digest_of
 from bot.records.tables import QuestionRow
 from tests.records.test_records import ASKED
 

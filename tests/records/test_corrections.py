@@ -4,11 +4,9 @@ import pytest
 
 from bot.domain.values import Correction, CorrectionKind, Reason, Thumb, Vote
 from bot.records.answers import Answers
-from bot.records.corrections import Corrections
 from bot.records.database import Database
-from bot.records.feedback import Feedback
+from bot.records.feedback import Corrections, Feedback, Votes
 from bot.records.forgetting import Forgetting
-from bot.records.votes import Votes
 from tests.records.test_records import ASKED, PASSAGE, answer_to
 
 

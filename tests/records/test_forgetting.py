@@ -12,9 +12,8 @@ from bot.records.audit import Act, Audit
 from bot.records.channels import Channels, ChannelSettings, People
 from bot.records.database import Database
 from bot.records.forgetting import Forgetting
-from bot.records.forgotten import Forgotten, Kind
-from bot.records.operation_tables import ForgottenRow
-from bot.records.thread_tables import EscalationRow, MutedThreadRow
+from bot.records.suppression_list import Forgotten, Kind
+from bot.records.tables import EscalationRow, ForgottenRow, MutedThreadRow
 from bot.records.threads import Escalation, Escalations, Threads
 from tests.records.test_records import ASKED, PASSAGE, answer_to
 

@@ -9,12 +9,11 @@ from sqlalchemy import select
 from bot.domain.values import Asked, Correction, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.channels import Channels, ChannelSettings, People
-from bot.records.corrections import Corrections
 from bot.records.database import Database
+from bot.records.feedback import Corrections, Votes
 from bot.records.forgetting import Forgetting
-from bot.records.forgotten import Forgotten, Kind, digest_of, forgotten_in
+from bot.records.suppression_list import Forgotten, Kind, digest_of, forgotten_in
 from bot.records.tables import CorrectionRow, QuestionRow, VoteRow
-from bot.records.votes import Votes
 from tests.records.test_records import ASKED, answer_to
 
 GONE, STAYS = "U5GONE", "U6STAYS"

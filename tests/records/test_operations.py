@@ -12,8 +12,8 @@ from bot.domain.values import Correction, Ending, Reason, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.audit import Act, Audit
 from bot.records.channels import Channels, ChannelSettings, People
-from bot.records.corrections import Corrections
 from bot.records.database import Database
+from bot.records.feedback import Corrections, Votes
 from bot.records.installations import (
     Installations,
     Installed,
@@ -23,7 +23,6 @@ from bot.records.installations import (
 )
 from bot.records.reindexes import Reindexes
 from bot.records.statistics import Page, Statistics
-from bot.records.votes import Votes
 from tests.records.test_records import ASKED, PASSAGE, answer_to
 
 INSTALLED = Installed(

@@ -29,9 +29,10 @@ from bot.domain.values import (
     Vote,
 )
 from bot.records.answers import Answers, Reply
-from bot.records.database import Database, migrate, open_engine
+from bot.records.database import Database, migrate
+from bot.records.engine import open_engine
+from bot.records.feedback import Votes
 from bot.records.tables import Base
-from bot.records.votes import Votes
 from bot.slack.connection.calls import temporary
 from indexer.documents import Audience, Chunk, Passage
 

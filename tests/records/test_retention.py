@@ -11,15 +11,13 @@ from bot.domain.settings import RetentionTable
 from bot.domain.values import Asked, Correction, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.audit import Act, Audit
-from bot.records.corrections import Corrections
 from bot.records.database import Database
-from bot.records.operation_tables import AuditRow
+from bot.records.feedback import Corrections, Votes
 from bot.records.reindexes import Reindexes
 from bot.records.retention import Expired, Retention
-from bot.records.tables import AnswerRow, PassageRow, QuestionRow, VoteRow
+from bot.records.tables import AnswerRow, AuditRow, PassageRow, QuestionRow, VoteRow
 from bot.records.threads import Threads
 from bot.records.turns import Turns
-from bot.records.votes import Votes
 from tests.records.test_records import answer_to
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

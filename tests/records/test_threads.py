@@ -5,9 +5,9 @@ import pytest
 from bot.domain.values import AttachedFile, Occasion, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.database import Database
+from bot.records.feedback import Votes
 from bot.records.forgetting import Forgetting
 from bot.records.threads import Escalation, Escalations, Threads
-from bot.records.votes import Votes
 from tests.records.test_records import ASKED, answer_to
 
 

@@ -13,9 +13,10 @@ from sqlalchemy import delete, select, update
 from bot.bootstrap.demo import SAMPLE
 from bot.domain.settings import Settings
 from bot.operations.backup import back_up
+from bot.records.answers import Answers
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
-from bot.records.snapshot import check_sqlite, look_for_earlier_replies
+from bot.records.inspection import check_sqlite
 from bot.records.tables import AnswerRow, QuestionRow
 from bot.records.turns import Turns
 from bot.slack.replies.thread import holds_reply_to
@@ -128,7 +129,7 @@ def test_overheard_question_is_not_answered_twice_either(
             session.execute(
                 update(QuestionRow).values(finished_at=None, begun_at=None, reply_ts=None)
             )
-        look_for_earlier_replies(database)
+        Answers(database).look_for_earlier_replies()
         for file in (tmp_path / "data").glob("jobs.sqlite*"):
             file.unlink()
         with running(environment, workspace):

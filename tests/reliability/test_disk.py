@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.operations.in_use import alone
-from bot.records.snapshot import check_sqlite
+from bot.records.inspection import check_sqlite
 from bot.workspace import Workspace
 from tests.reliability.conftest import LEAVE, failing, fill, posted, refused_twice
 from tests.scenarios.conftest import HELP, answer_to, replies

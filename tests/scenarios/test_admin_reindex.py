@@ -9,8 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.domain.settings import Settings
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.workspace import Workspace

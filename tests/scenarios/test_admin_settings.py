@@ -11,7 +11,7 @@ from bot.domain.settings import Settings
 from bot.records.channels import Channels, ChannelSettings
 from bot.records.database import Database
 from bot.workspace import Workspace
-from bot.workspace.models import Payload
+from bot.workspace.state.models import Payload
 from indexer.index import open_index
 from indexer.settings import FilesSource
 from tests.scenarios.conftest import ALICE, BOB, HELP, LEADERS, ask, connected, lorebot, shown

@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import sys, time
 from bot.jobs.durable import Jobs
-from bot.jobs.training import APPLICATION, JOB, QUEUE, finished, line_of
+from bot.jobs.training import APPLICATION, JOB, QUEUE, finished, pipeline_of
 
 def train(key):
-    line = line_of(key)
+    line = pipeline_of(key)
     for number, stage in enumerate(("dataset", "train"), start=1):
         jobs.tell(f"{line}: {stage}, stage {number} of 2")
         jobs.step(stage, lambda: time.sleep(float(sys.argv[2])))

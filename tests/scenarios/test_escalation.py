@@ -8,8 +8,8 @@ import pytest
 from bot.domain.settings import Settings
 from bot.domain.values import CorrectionKind
 from bot.records.channels import Channels, ChannelSettings
-from bot.records.corrections import Corrections
 from bot.records.database import Database
+from bot.records.feedback import Corrections
 from bot.records.threads import Escalation, Escalations
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask, private_notes, replies

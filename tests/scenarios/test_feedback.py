@@ -7,9 +7,8 @@ import pytest
 
 from bot.domain.settings import Settings
 from bot.domain.values import Correction, Reason, Thumb
-from bot.records.corrections import Corrections
 from bot.records.database import Database
-from bot.records.votes import Votes
+from bot.records.feedback import Corrections, Votes
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, BOB, HELP, Message, ask, private_notes
 

@@ -9,7 +9,7 @@ from bot.domain.settings import Settings
 from bot.records.channels import People
 from bot.records.database import Database
 from bot.workspace import Workspace
-from bot.workspace.models import Payload
+from bot.workspace.state.models import Payload
 from tests.scenarios.conftest import ALICE, BOB, HELP, ask, shown, vote
 
 MEALS = "How much may I spend on meals per day when I travel?"

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from bot.domain.settings import Settings
 from bot.domain.values import Thumb
 from bot.records.database import Database
-from bot.records.votes import Votes
+from bot.records.feedback import Votes
 from bot.workspace import Workspace
 from tests.scenarios.conftest import ALICE, HELP, LEADERS
 from tests.services.chromium import browser_tests, running_chromium

@@ -17,7 +17,7 @@ from bot.records.database import Database
 from bot.records.installations import Installations, Installed, TokenCipher, new_token_key
 from bot.slack.connection.transport import EVENTS_PATH, HttpTransport
 from bot.workspace import Workspace, sample_partner
-from bot.workspace.actions import Actions
+from bot.workspace.server.actions import Actions
 from indexer.index import Index
 from tests.scenarios.conftest import ALICE, BOT, HELP, Message, finished, lorebot, shown
 from tests.services.databases import execute

@@ -9,11 +9,10 @@ from bot.domain.values import Answer, Asked, Ending, Question, Stage, Versions
 from bot.records.answers import Answers
 from bot.records.channels import Channels, People
 from bot.records.database import Database
-from bot.slack.connection.pace import Paces
-from bot.slack.rendering import blocks
-from bot.slack.rendering.blocks import Rendered
-from bot.slack.rendering.phrases import phrases
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.connection.rate_limits import RateLimits
+from bot.slack.rendering import messages
+from bot.slack.rendering.messages import SlackMessage
+from bot.slack.rendering.phrases import Phrasebook, phrases_in
 from bot.slack.replies.reply import Reply
 from bot.slack.replies.status import StatusLines
 from bot.workspace import Workspace
@@ -23,7 +22,7 @@ from tests.scenarios.conftest import ALICE, BOT, HELP, answer_to, ask, finished,
 MEALS = "How much may I spend on meals per day when I travel?"
 RATE_LIMITED = {"status": 429, "headers": {"Retry-After": "1"}}
 BODY = "Meals: 45 EUR. [1] Hotels: 120 EUR. [2]"
-WHOLE = Rendered(BODY, BODY, [{"type": "divider"}])
+WHOLE = SlackMessage(BODY, BODY, [{"type": "divider"}])
 
 
 def calls(workspace: Workspace) -> list[str]:
@@ -67,9 +66,9 @@ class Desk:
         self.workspace = workspace
         self.client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
         self.answers = Answers(database)
-        self.spoken = Spoken(Channels(database), People(database))
-        self.status = StatusLines(self.client, self.spoken)
-        self.paces = Paces()
+        self.phrasebook = Phrasebook(Channels(database), People(database))
+        self.status = StatusLines(self.client, self.phrasebook)
+        self.limits = RateLimits()
         self.stopped = threading.Event()
 
     def reply(self) -> Reply:
@@ -83,7 +82,13 @@ class Desk:
 
     def again(self, asked: Asked) -> Reply:
         return Reply(
-            self.client, self.answers, self.status, self.paces, asked, phrases(), self.stopped.set
+            self.client,
+            self.answers,
+            self.status,
+            self.limits,
+            asked,
+            phrases_in(),
+            self.stopped.set,
         )
 
     def thread(self) -> list[dict[str, object]]:
@@ -190,8 +195,8 @@ def test_the_answer_of_whoever_took_over_is_not_drafted_over(
 
 
 def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk: Desk) -> None:
-    desk.paces.starts.pause(60)
-    desk.paces.updates.pause(60)
+    desk.limits.starts.pause(60)
+    desk.limits.updates.pause(60)
     reply = desk.reply()
     assert reply.begin() == ""
     assert desk.thread() == []
@@ -200,8 +205,8 @@ def test_when_slack_has_no_patience_left_there_is_a_status_and_one_message(desk:
 
 
 def test_one_message_whose_answer_is_lost_is_not_posted_again(desk: Desk) -> None:
-    desk.paces.starts.pause(60)
-    desk.paces.updates.pause(60)
+    desk.limits.starts.pause(60)
+    desk.limits.updates.pause(60)
     reply = desk.reply()
     reply.begin()
     desk.workspace.faults.add("chat.postMessage", status=0, carried_out=True)
@@ -214,7 +219,7 @@ def test_one_message_whose_answer_is_lost_is_not_posted_again(desk: Desk) -> Non
 def test_an_enormous_answer_is_cut_and_says_so(workspace: Workspace) -> None:
     text = "```\n" + "row of a table\n" * 2_000 + "```"
     question = Question("q", "?", Audience.of("public"))
-    rendered = blocks.answered("a", Answer(question, text, Ending.QUOTED, Versions("", "", "")))
+    rendered = messages.answered("a", Answer(question, text, Ending.QUOTED, Versions("", "", "")))
     ts = workspace.post(ALICE, HELP, "how?")
     client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
     client.chat_postMessage(channel=HELP, thread_ts=ts, text=rendered.text, blocks=rendered.blocks)

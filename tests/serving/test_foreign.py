@@ -118,6 +118,27 @@ def test_a_failure_is_told_without_what_it_quotes() -> None:
     assert "lunch" not in str(caught.value)
 
 
+class Away(Saying):
+    """Asks its server for its context, as Ollama does."""
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        raise ConnectionError("When is lunch?")
+
+
+def test_documents_are_quoted_while_its_server_is_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = {"class": "tests.serving.test_foreign:Away"}
+    settings = Settings(data_dir=tmp_path, model=ModelTable.model_validate({"llm": table}))
+    with open_models(settings) as models, models.lease() as answering:
+        assert answering is None
+        assert models.problems() == (
+            "Away failed with ConnectionError: check [model.llm] and that its server runs.",
+        )
+    assert "lunch" not in caplog.text
+
+
 def test_the_settings_name_it(tmp_path: Path) -> None:
     table = {"class": "tests.serving.test_foreign:Saying", "arguments": {"words": ["Noon."]}}
     settings = Settings(data_dir=tmp_path, model=ModelTable.model_validate({"llm": table}))

@@ -16,7 +16,7 @@ from bot.domain.values import Answer, Message, Question
 from bot.serving.lending import FixedModels
 from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.model import LanguageModel
-from bot.slack.rendering import blocks
+from bot.slack.rendering import messages
 from indexer.documents import Audience
 from indexer.index import Index, open_index
 from indexer.settings import FilesSource, IndexSettings
@@ -79,8 +79,8 @@ def obeying(messages: Sequence[Message]) -> str:
 
 def visible(answer: Answer) -> list[str]:
     """All texts of the message that Slack would render or act on, code left out."""
-    rendered = blocks.answered("a1", answer)
-    draft = blocks.draft(answer.text)
+    rendered = messages.answered("a1", answer)
+    draft = messages.draft(answer.text)
     texts = [rendered.text, draft.text]
 
     def walk(value: object) -> None:

@@ -17,8 +17,8 @@ from bot.domain.errors import BotSettingsError, SlackError
 from bot.domain.values import Occasion, Thumb, Vote
 from bot.records.answers import Answers
 from bot.records.database import Database
+from bot.records.feedback import Votes
 from bot.records.turns import Turns
-from bot.records.votes import Votes
 from bot.telemetry.gauges import of_health, of_jobs, of_records, of_syncs
 from bot.telemetry.health import Health
 from bot.telemetry.monitor import Metrics, Monitor

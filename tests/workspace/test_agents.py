@@ -10,9 +10,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.workspace import Workspace, sample_workspace
-from bot.workspace.assistant import STATUS_LIFETIME, Assistant, Status
-from bot.workspace.changes import Changes
-from bot.workspace.streams import Streams
+from bot.workspace.state.assistant import STATUS_LIFETIME, Assistant, Status
+from bot.workspace.state.changes import Changes
+from bot.workspace.state.streams import Streams
 
 from .conftest import Connect
 

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.workspace import Channel, Person, Refused, UserGroup, Workspace, sample_workspace
-from bot.workspace.state import WorkspaceState
+from bot.workspace.state.workspace_state import WorkspaceState
 
 from .conftest import Connect
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bot.workspace import Refused, WorkspaceError
-from bot.workspace.block_rules import check_message_blocks, check_view
-from bot.workspace.blocks import named
-from bot.workspace.forms import filled, missing
+from bot.workspace.block_kit.block_rules import check_message_blocks, check_view
+from bot.workspace.block_kit.blocks import named
+from bot.workspace.block_kit.forms import filled, missing
 
 
 def plain(text: str) -> dict[str, str]:

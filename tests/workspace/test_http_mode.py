@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 
 from bot.workspace import Workspace, WorkspaceError
-from bot.workspace.signing import signature
+from bot.workspace.delivery.http_mode import signature
 
 from .conftest import FEEDBACK
 from .http_app import Wsgi, serving

@@ -10,8 +10,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from bot.workspace import ANSWER_LOST, CUT, RATE_LIMITED, Workspace
-from bot.workspace.faults import Faults
-from bot.workspace.limits import RateLimits
+from bot.workspace.web_api.faults import Faults
+from bot.workspace.web_api.limits import RateLimits
 
 
 def limits(now: list[float], speed: float = 1.0) -> RateLimits:

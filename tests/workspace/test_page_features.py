@@ -11,7 +11,7 @@ from slack_bolt import Ack, App, Respond
 from slack_sdk import WebClient
 
 from bot.workspace import Workspace, sample_partner
-from bot.workspace.scopes import ALL_SCOPES
+from bot.workspace.web_api.scopes import ALL_SCOPES
 from tests.services.chromium import browser_tests
 
 from .conftest import Connect

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bot.workspace import Refused, WorkspaceState, sample_workspace
-from bot.workspace.changes import Change, Changed, Changes, Deleted, Posted
-from bot.workspace.composing import wire_text
-from bot.workspace.events import events_of
-from bot.workspace.views import Views
+from bot.workspace.delivery.events import events_of
+from bot.workspace.state.changes import Change, Changed, Changes, Deleted, Posted
+from bot.workspace.state.views import Views
+from bot.workspace.wire.composing import wire_text
 
 
 @pytest.fixture

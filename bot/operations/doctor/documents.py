@@ -1,4 +1,4 @@
-"""The sources: is there something to read, and somebody who may read it?"""
+"""Checks the sources: is there something to read, and may people in Slack read it?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sources(settings: Settings) -> Iterator[Finding]:
 
 
 def audiences(settings: Settings) -> Iterator[Finding]:
-    """Everything that is read may be shown to somebody in Slack."""
+    """Every source has readers in Slack."""
     for table in settings.sources:
         if isinstance(table, FilesSource) and not table.audience and not table.audiences:
             yield wrong(
@@ -76,7 +76,7 @@ def _folder(table: FilesSource) -> Finding:
 
 
 def _held(table: FilesSource | LlamaHubSource) -> Finding:
-    """Who asks in Slack holds public, their own id and their channels; nobody holds a group."""
+    """A person who asks in Slack holds public, their own id and their channels, but no group."""
     named = set(table.audience)
     if isinstance(table, FilesSource):
         named |= {principal for each in table.audiences.values() for principal in each}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.errors import RecordsError
 from bot.domain.settings import Settings
 from bot.operations.doctor.finding import Finding, well, wrong
-from bot.records.probe import probe
+from bot.records.inspection import probe
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.errors import EmbedderError, IndexerError, StoreOutdated
 from indexer.index import Index, open_index

@@ -63,7 +63,7 @@ def disk(settings: Settings, megabytes: int = ROOM_MEGABYTES) -> Iterator[Findin
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:
-    """Words of lorebot.toml that only the bot should know are not for everybody's eyes."""
+    """Words of lorebot.toml that only the bot should know are readable to no other user."""
     file = settings_file()
     if not file.is_file():
         return
@@ -147,4 +147,4 @@ def _holds_password(url: object) -> bool:
     try:
         return isinstance(url, str) and bool(password_of(parsed(url)))
     except ValueError:
-        return True  # nobody can say where in it the password is
+        return True  # where in it the password is cannot be told

@@ -11,7 +11,7 @@ from bot.domain.values import Message
 from bot.models.registry import Registry
 from bot.operations.doctor.finding import Finding, well, wrong
 from bot.records.database import Database
-from bot.records.probe import probe
+from bot.records.inspection import probe
 from bot.serving.model import Sampling
 from bot.serving.opening import connect_model, load_model, make_model
 

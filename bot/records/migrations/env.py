@@ -2,11 +2,6 @@
 
 from alembic import context
 
-from bot.records import (  # noqa: F401 - their tables belong to the metadata
-    model_tables,
-    operation_tables,
-    thread_tables,
-)
 from bot.records.tables import Base
 
 context.configure(

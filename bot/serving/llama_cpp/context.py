@@ -42,9 +42,9 @@ class Weights:
             functions.llama_model_is_recurrent(self.handle)
             or functions.llama_model_is_hybrid(self.handle)
         )
-        self.beginning: int | None = None
+        self.beginning: list[int] = []  # what the vocabulary puts before every text
         if functions.llama_vocab_get_add_bos(self._vocabulary):
-            self.beginning = functions.llama_vocab_bos(self._vocabulary)
+            self.beginning.append(functions.llama_vocab_bos(self._vocabulary))
         self._pieces: dict[int, bytes] = {}
         self.adapters: dict[str, object] = {}
         """LoRA adapters by name; freed with the model."""

@@ -25,7 +25,7 @@ from bot.serving.llama_cpp.libllama import return_memory
 from bot.serving.llama_cpp.requests import Choice, Generation
 from bot.serving.llama_cpp.scheduler import EngineStatistics, Scheduler
 from bot.serving.llama_cpp.sequences import Places, SequencePool
-from bot.serving.llama_cpp.template import CHATML, ChatTemplate, Segment
+from bot.serving.llama_cpp.template import CHATML, ChatTemplate, Segment, prompt_tokens
 from bot.serving.llama_cpp.token_cache import GeneratedTokenCache, Utterance
 from bot.serving.model import Cancellation, LanguageModel, Sampling
 from indexer.cores import usable_cores
@@ -202,18 +202,10 @@ class LlamaEngine:
 
     def _prompts(self, conversations: Sequence[Sequence[Message]]) -> list[list[int]]:
         tokenize = cache(self._tokenize)  # what the conversations share is tokenised once
-        prompts = []
-        for messages in conversations:
-            tokens = [
-                token
-                for segment in self._template.segments(messages)
-                for token in tokenize(segment)
-            ]
-            beginning = self._weights.beginning
-            if beginning is not None and tokens[:1] != [beginning]:
-                tokens.insert(0, beginning)
-            prompts.append(tokens)
-        return prompts
+        return [
+            prompt_tokens(self._template, messages, tokenize, self._weights.beginning)
+            for messages in conversations
+        ]
 
     def _tokenize(self, segment: Segment) -> list[int]:
         if segment.by_assistant:

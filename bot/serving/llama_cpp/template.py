@@ -1,8 +1,9 @@
-"""Messages through the model's own chat template, safe from what the messages contain.
+"""Messages → prompt tokens through the model's own chat template, safe from what messages contain.
 
 A template is rendered with placeholders instead of contents. Afterwards the contents are put
 back as separate segments, so that only the template's own text can hold control tokens: a
-document with ``<|im_end|>`` in it cannot end a turn.
+document with ``<|im_end|>`` in it cannot end a turn. Serving, verification and training all get
+their prompts from ``prompt_tokens``: a model learns on exactly the tokens that it later reads.
 """
 
 from __future__ import annotations
@@ -37,6 +38,25 @@ class Segment:
     text: str
     control: bool
     by_assistant: bool = False
+
+
+def prompt_tokens(
+    template: ChatTemplate,
+    messages: Sequence[Message],
+    tokenize: Callable[[Segment], Sequence[int]],
+    beginning: Sequence[int],
+) -> list[int]:
+    """Token ids of the prompt, up to where the assistant begins to speak.
+
+    ``tokenize`` encodes one segment, without tokens of its own at either end. ``beginning`` is
+    what the tokenizer puts before every text (BOS), empty where it puts nothing; it is added once,
+    also where the template writes it itself. No end of text (EOS) is added.
+    Raises ModelError where the template refuses the conversation.
+    """
+    tokens = [token for segment in template.segments(messages) for token in tokenize(segment)]
+    if tokens[: len(beginning)] != list(beginning):
+        tokens[:0] = beginning
+    return tokens
 
 
 class ChatTemplate:

@@ -1,4 +1,4 @@
-"""Who is an admin, asked of Slack at every act, and every act written down."""
+"""Checks at every act that a person is an admin, and writes each act into the audit log."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Authority:
     def acting(
         self, client: WebClient, user: str, action: str, subject: str = ""
     ) -> Iterator[Callable[[str], None]]:
-        """Around one act: refuses who is no admin, and writes down how it ended; of who is no
-        admin, not what they typed.
+        """Around one act: refuses people who are no admins, and logs how the act ended; of refused
+        ones, not what was typed.
 
-        Gives what says another outcome than "done". Raises NotAllowed.
+        Gives a function that sets another outcome than "done". Raises NotAllowed.
         """
         outcome = "failed"
 

@@ -13,14 +13,15 @@ from bot.domain.errors import LorebotError
 from bot.domain.prompts import PERSONA_CHARACTERS
 from bot.records.channels import Channels, ChannelSettings
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import Call, Usage
+from bot.slack.admin.command import Call, UsageError
 from bot.slack.connection.calls import slack_call
+from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, option, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
-from bot.slack.rendering.said import Block, cut, plain_text, safe, section
+from bot.slack.rendering.mrkdwn import cut, safe_line
 
 _log = logging.getLogger(__name__)
 
-_CALLBACK = "channel_settings"
+_CALLBACK, _TITLE = "channel_settings", "Channel settings"
 _OPTIONS, _LABEL = 100, 75
 """Slack's limits of a select."""
 
@@ -35,20 +36,20 @@ class SettingsCommand:
         self._sources = tuple(sources)
 
     def listen(self, app: App) -> None:
-        app.view(_CALLBACK)(self._submitted)
+        app.view(_CALLBACK)(self.on_submit)
 
     def run(self, call: Call) -> None:
         if call.channel.startswith("D"):
-            raise Usage("Type this in the channel whose settings you want to see or change.")
+            raise UsageError("Type this in the channel whose settings you want to see or change.")
         view = _modal(self._channels.of(call.channel), self._sources)
         with slack_call("open the settings"):
             call.client.views_open(trigger_id=call.trigger, view=view)
 
-    def _submitted(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+    def on_submit(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         """Not lazy: the receipt of a modal says what is shown next."""
         view, user = body["view"], body["user"]["id"]
         channel = str(view["private_metadata"])
-        settings = _settings(channel, _values(view))
+        settings = _settings(channel, filled_in(view))
         if problems := self._problems(settings):
             ack(response_action="errors", errors=problems)
             return
@@ -58,8 +59,8 @@ class SettingsCommand:
             text = f"Saved. <#{channel}> is served like this from the next question on."
         except LorebotError as error:
             _log.warning("The settings of a channel were not saved: %s", error)
-            text = f":warning: Nothing was saved. {safe(str(error), 1_000)}"
-        ack(response_action="update", view=_told(text))
+            text = f":warning: Nothing was saved. {safe_line(str(error), 1_000)}"
+        ack(response_action="update", view=modal(_TITLE, [section(text)], close="Close"))
 
     def _problems(self, settings: ChannelSettings) -> dict[str, str]:
         """By field; Slack checks some of it too, but what it sends is not to be relied on."""
@@ -83,49 +84,44 @@ def _settings(channel: str, values: Mapping[str, Any]) -> ChannelSettings:
     )
 
 
-def _values(view: Mapping[str, Any]) -> dict[str, Any]:
-    """What was filled in, by action."""
-    return {
-        name: value for block in view["state"]["values"].values() for name, value in block.items()
-    }
+def _modal(now: ChannelSettings, sources: Sequence[str]) -> Block:
+    owners = {"type": "multi_users_select", "action_id": "owners"}
+    blocks = [
+        section(f"How I serve <#{now.channel}>"),
+        input_block("Answer without being mentioned", _auto_answer(now.auto_answer), optional=True),
+        input_block(
+            "Owners",
+            owners | ({"initial_users": list(now.owners)} if now.owners else {}),
+            hint="Whom “ask a person” calls; their replies teach me.",
+            optional=True,
+        ),
+        input_block("Language of the answers", language_select("language", now.language)),
+        input_block(
+            "Tone of the answers",
+            _persona(now.persona),
+            hint="For instance “a patient colleague, without jargon”. Heard where a language "
+            "model writes; it changes what I sound like, never what I may say.",
+            optional=True,
+        ),
+        *_sources(now.sources, sources),
+    ]
+    return modal(
+        _TITLE,
+        blocks,
+        callback_id=_CALLBACK,
+        metadata=now.channel,
+        submit="Save",
+        close="Cancel",
+    )
 
 
-def _modal(now: ChannelSettings, sources: Sequence[str]) -> dict[str, Any]:
-    return {
-        "type": "modal",
-        "callback_id": _CALLBACK,
-        "private_metadata": now.channel,
-        "title": plain_text("Channel settings"),
-        "submit": plain_text("Save"),
-        "close": plain_text("Cancel"),
-        "blocks": [
-            section(f"How I serve <#{now.channel}>"),
-            _input("Answer without being mentioned", _auto_answer(now.auto_answer)),
-            _input(
-                "Owners",
-                {"type": "multi_users_select", "action_id": "owners"}
-                | ({"initial_users": list(now.owners)} if now.owners else {}),
-                hint="Whom “ask a person” calls; their replies teach me.",
-            ),
-            _input("Language of the answers", language_select("language", now.language)),
-            _input(
-                "Tone of the answers",
-                _persona(now.persona),
-                hint="For instance “a patient colleague, without jargon”. Heard where a language "
-                "model writes; it changes what I sound like, never what I may say.",
-            ),
-            *_sources(now.sources, sources),
-        ],
-    }
+def _auto_answer(on: bool) -> Block:
+    answer_all = option("Answer every question of this channel", "on")
+    element = {"type": "checkboxes", "action_id": "auto_answer", "options": [answer_all]}
+    return element | ({"initial_options": [answer_all]} if on else {})
 
 
-def _auto_answer(on: bool) -> dict[str, Any]:
-    option = {"text": plain_text("Answer every question of this channel"), "value": "on"}
-    element = {"type": "checkboxes", "action_id": "auto_answer", "options": [option]}
-    return element | ({"initial_options": [option]} if on else {})
-
-
-def _persona(now: str) -> dict[str, Any]:
+def _persona(now: str) -> Block:
     element = {
         "type": "plain_text_input",
         "action_id": "persona",
@@ -137,7 +133,7 @@ def _persona(now: str) -> dict[str, Any]:
 def _sources(now: Sequence[str], known: Sequence[str]) -> list[Block]:
     """A choice where there is one; what is chosen already comes first, or would be lost."""
     options = {
-        name: {"text": plain_text(cut(name, _LABEL)), "value": name}
+        name: option(cut(name, _LABEL), name)
         for name in sorted(known, key=lambda name: name not in now)[:_OPTIONS]
     }
     gone = [name for name in now if name not in known]
@@ -153,24 +149,4 @@ def _sources(now: Sequence[str], known: Sequence[str]) -> list[Block]:
         "options": list(options.values()),
     }
     element |= {"initial_options": chosen} if chosen else {}
-    return [_input("Answer only from", element, hint=cut(hint, 2_000))]
-
-
-def _input(label: str, element: dict[str, Any], hint: str = "") -> Block:
-    block: Block = {
-        "type": "input",
-        "block_id": element["action_id"],
-        "label": plain_text(label),
-        "element": element,
-        "optional": element["type"] != "static_select",
-    }
-    return block | ({"hint": plain_text(hint)} if hint else {})
-
-
-def _told(text: str) -> dict[str, Any]:
-    return {
-        "type": "modal",
-        "title": plain_text("Channel settings"),
-        "close": plain_text("Close"),
-        "blocks": [section(text)],
-    }
+    return [input_block("Answer only from", element, hint=cut(hint, 2_000), optional=True)]

@@ -1,8 +1,9 @@
-"""`/lorebot`: one way in for every subcommand: checked, written down, answered to one person."""
+"""`/lorebot` and its buttons: every act of an admin is checked, logged and answered privately."""
 
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,15 +14,21 @@ from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError
 from bot.slack.admin.authority import Authority
-from bot.slack.rendering.said import Said, plain, safe
+from bot.slack.rendering.messages import SlackMessage, paragraph
+from bot.slack.rendering.mrkdwn import safe_line
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
 
 COMMAND = "/lorebot"
+_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|([CG][A-Z0-9]{5,})")
+_PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>|([UW][A-Z0-9]{5,})")
+
+OnClick = Callable[[str, str], SlackMessage | None]
+"""Carries out a button: from its value and the clicker's id to what to say."""
 
 
-class Usage(LorebotError):
+class UsageError(LorebotError):
     """A subcommand was typed in a way it does not know; the message says which way it does."""
 
 
@@ -41,7 +48,7 @@ class Subcommand(Protocol):
 
     usage: str
 
-    def run(self, call: Call) -> Said | None:
+    def run(self, call: Call) -> SlackMessage | None:
         """What to say to the admin; None where a modal says it. Raises LorebotError."""
         ...
 
@@ -54,12 +61,12 @@ class Command:
         self._subcommands = {each.usage.partition(" ")[0]: each for each in subcommands}
 
     def listen(self, app: App) -> None:
-        app.command(COMMAND)(ack=acknowledge, lazy=[self._run])
+        app.command(COMMAND)(ack=acknowledge, lazy=[self.on_command])
 
-    def _run(self, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
-        say(respond, lambda: self._answer(body, client))
+    def on_command(self, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
+        _respond(respond, lambda: self._answer(body, client))
 
-    def _answer(self, body: dict[str, Any], client: WebClient) -> Said | None:
+    def _answer(self, body: dict[str, Any], client: WebClient) -> SlackMessage | None:
         name, *words = str(body.get("text", "")).split() or ["help"]
         subject = " ".join(words)
         chosen = self._subcommands.get(name.lower())
@@ -79,10 +86,49 @@ class Command:
                 )
             )
 
-    def _help(self, name: str) -> Said:
+    def _help(self, name: str) -> SlackMessage:
         known = "\n".join(f"•  `{COMMAND} {each.usage}`" for each in self._subcommands.values())
-        unknown = "" if name == "help" else f"There is no `{safe(name, 40)}`. "
-        return plain(f"{unknown}I know:\n{known}")
+        unknown = "" if name == "help" else f"There is no `{safe_line(name, 40)}`. "
+        return paragraph(f"{unknown}I know:\n{known}")
+
+
+def on_click(
+    app: App,
+    authority: Authority,
+    action_id: str,
+    action: str,
+    carry_out: OnClick,
+    *,
+    replace: bool = False,
+) -> None:
+    """Register a button that only admins may press; ``action`` is its name in the audit log.
+
+    With ``replace``, the answer takes the place of the message that held the button.
+    """
+
+    def clicked(body: dict[str, Any], client: WebClient, respond: Respond) -> None:
+        value = str(body["actions"][0].get("value", ""))
+        user = body["user"]["id"]
+
+        def act() -> SlackMessage | None:
+            with authority.acting(client, user, action, value):
+                return carry_out(value, user)
+
+        _respond(respond, act, replace=replace)
+
+    app.action(action_id)(ack=acknowledge, lazy=[clicked])
+
+
+def channel_id(word: str) -> str:
+    """The id in a channel's mention, or typed as such; "" where the word is neither."""
+    found = _CHANNEL.fullmatch(word)
+    return found[1] or found[2] if found else ""
+
+
+def person_id(word: str) -> str:
+    """As ``channel_id``, of a person."""
+    found = _PERSON.fullmatch(word)
+    return found[1] or found[2] if found else ""
 
 
 def acknowledge(ack: Ack) -> None:
@@ -90,15 +136,17 @@ def acknowledge(ack: Ack) -> None:
     ack()
 
 
-def say(respond: Respond, act: Callable[[], Said | None], *, replace: bool = False) -> None:
+def _respond(
+    respond: Respond, act: Callable[[], SlackMessage | None], *, replace: bool = False
+) -> None:
     """Carry out an act and tell only the person who asked; a failure is a sentence too."""
     try:
-        said = act()
+        message = act()
     except (LorebotError, IndexerError) as error:
-        said = plain(f":warning: {safe(str(error), 2_000)}")
+        message = paragraph(f":warning: {safe_line(str(error), 2_000)}")
     except Exception:  # noqa: BLE001 - a bug must not leave an admin in silence
         reference = uuid.uuid4().hex[:8]
         _log.exception("An admin's act failed (reference %s).", reference)
-        said = plain(f":warning: Something went wrong on my side. (Reference {reference})")
-    if said is not None:
-        respond(response_type="ephemeral", replace_original=replace, **said.body)
+        message = paragraph(f":warning: Something went wrong on my side. (Reference {reference})")
+    if message is not None:
+        respond(response_type="ephemeral", replace_original=replace, **message.arguments)

@@ -10,11 +10,12 @@ from slack_sdk import WebClient
 from bot.domain.errors import SlackError
 from bot.jobs.durable import Jobs
 from bot.records.statistics import AskedBefore, Statistics
-from bot.slack.admin.command import COMMAND, Call, Usage
+from bot.slack.admin.command import COMMAND, Call, UsageError
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
 from bot.slack.connection.clients import current_team, serving
-from bot.slack.rendering.said import Said, context, header, plain, section
+from bot.slack.rendering.blocks import context, header, section
+from bot.slack.rendering.messages import SlackMessage, paragraph
 
 _log = logging.getLogger(__name__)
 
@@ -22,10 +23,10 @@ _JOB = "digest"
 _SHOWN, _IN_SECTION = 15, 5
 
 
-class Unanswered:
-    """Questions that nothing was found for, shown only where everybody could have read them.
+class UnansweredQuestions:
+    """Questions that nothing was found for; only those of public channels are quoted.
 
-    What somebody asked in a direct message or a private channel is counted, never quoted: not
+    What was asked in a direct message or a private channel is counted, never quoted: not
     even admins may read it.
     """
 
@@ -33,7 +34,7 @@ class Unanswered:
         self._statistics = statistics
         self._permalinks = permalinks
 
-    def said(self, client: WebClient, days: int = 7) -> Said:
+    def message(self, client: WebClient, days: int = 7) -> SlackMessage:
         team = current_team()
         asked = [
             one for one in self._statistics.unanswered(days) if one.team in ("", team) or not team
@@ -45,16 +46,15 @@ class Unanswered:
                 public[one.channel] = not one.is_direct and _is_public(client, one.channel)
             if public[one.channel] and not one.is_direct:
                 shown.append(one)
-        title = f"Unanswered in the last {days} days"
+        title = f"UnansweredQuestions in the last {days} days"
         if not asked:
-            return Said(
-                title, (header(title), section("Nothing: every question found its answer."))
-            )
+            nothing = section("Nothing: every question found its answer.")
+            return SlackMessage(title, tail=[header(title), nothing])
         rows = [f"•  {self._row(client, one)}" for one in shown[:_SHOWN]]
         pieces = [section("\n".join(part)) for part in _pieces(rows)]
         more = len(asked) - len(shown[:_SHOWN])
         note = [context(f"And {more} more, or asked where not everybody reads.")] if more else []
-        return Said(f"{title}: {len(asked)}", (header(title), *pieces, *note))
+        return SlackMessage(f"{title}: {len(asked)}", tail=[header(title), *pieces, *note])
 
     def _row(self, client: WebClient, one: AskedBefore) -> str:
         question = self._permalinks.question(client, one)
@@ -67,7 +67,7 @@ class DigestCommand:
     def __init__(
         self,
         client: WebClient,
-        unanswered: Unanswered,
+        unanswered: UnansweredQuestions,
         jobs: Jobs,
         *,
         channel: str,
@@ -82,17 +82,17 @@ class DigestCommand:
         self._team = team
         jobs.schedule(_JOB, at, self._due)
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         match call.words:
             case ():
-                return self._unanswered.said(call.client)
+                return self._unanswered.message(call.client)
             case ("post",):
                 if not self._channel:
                     raise SlackError("No channel is set for it: [slack] digest_channel.")
                 with serving(self._team):
                     self._post()
-                return plain(f"Posted to <#{self._channel}>.")
-        raise Usage(f"I know {COMMAND} {self.usage}")
+                return paragraph(f"Posted to <#{self._channel}>.")
+        raise UsageError(f"I know {COMMAND} {self.usage}")
 
     def _due(self, moment: str) -> None:
         """The scheduled job; without a channel there is nothing to do."""
@@ -102,10 +102,10 @@ class DigestCommand:
                 self._jobs.step("post", self._post, temporary)
 
     def _post(self) -> None:
-        said = self._unanswered.said(self._client)
+        message = self._unanswered.message(self._client)
         with slack_call("post the digest"):
             self._client.chat_postMessage(
-                channel=self._channel, unfurl_links=False, unfurl_media=False, **said.body
+                channel=self._channel, unfurl_links=False, unfurl_media=False, **message.arguments
             )
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from slack_bolt import App
 
 from bot.records.channels import People
 from bot.records.forgetting import Forgetting
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.buttons import on_click
-from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.rendering.said import Said, actions, button, plain, safe, section
+from bot.slack.admin.command import COMMAND, Call, UsageError, on_click, person_id
+from bot.slack.rendering.blocks import actions, button, section
+from bot.slack.rendering.messages import SlackMessage, paragraph
+from bot.slack.rendering.mrkdwn import safe_line
 
 _PERSON, _DOCUMENT = "forget_person", "forget_document"
-_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>|([UW][A-Z0-9]{5,})")
 _FOR_GOOD = "This cannot be undone."
 
 
@@ -30,24 +28,23 @@ class ForgetCommand:
         on_click(app, self._authority, _PERSON, "forget person", self._person, replace=True)
         on_click(app, self._authority, _DOCUMENT, "forget document", self._document, replace=True)
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         match call.words:
-            case ("person", name) if found := _MENTION.fullmatch(name):
-                person = found[1] or found[2]
+            case ("person", name) if person := person_id(name):
                 question = f"Forget all that <@{person}> has asked, voted and corrected?"
                 return _asking(question, _PERSON, person)
             case ("document", *parts) if parts:
                 document = " ".join(parts)
-                question = f"Delete every answer that was shown text of `{safe(document)}`?"
+                question = f"Delete every answer that was shown text of `{safe_line(document)}`?"
                 return _asking(question, _DOCUMENT, document)
-        raise Usage(f"Say whom or what: {COMMAND} {self.usage}")
+        raise UsageError(f"Say whom or what: {COMMAND} {self.usage}")
 
-    def _person(self, value: str, _user: str) -> Said:
-        return plain(f"Forgotten: {forget_person(value, self._forgetting, self._people)}.")
+    def _person(self, value: str, _user: str) -> SlackMessage:
+        return paragraph(f"Forgotten: {forget_person(value, self._forgetting, self._people)}.")
 
-    def _document(self, value: str, _user: str) -> Said:
+    def _document(self, value: str, _user: str) -> SlackMessage:
         gone = self._forgetting.document(value)
-        return plain(
+        return paragraph(
             f"{_counted(gone, 'answer')} deleted; no model learns from them. The document itself "
             "stays in the index as long as its source has it: delete it there, and the next "
             "reindex takes it away."
@@ -61,9 +58,9 @@ def forget_person(person: str, forgetting: Forgetting, people: People) -> str:
     return f"{_counted(questions, 'question')} with answers, all votes, corrections and settings"
 
 
-def _asking(question: str, action: str, value: str) -> Said:
+def _asking(question: str, action: str, value: str) -> SlackMessage:
     press = button("Forget", action, value, style="danger", confirm=_FOR_GOOD)
-    return Said(question, (section(f"{question} {_FOR_GOOD}"), actions(press)))
+    return SlackMessage(question, tail=[section(f"{question} {_FOR_GOOD}"), actions(press)])
 
 
 def _counted(number: int, thing: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a message is, for people to open: made of the workspace's own address, asked once."""
+"""Links to messages, made from the workspace's address, which is asked for once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from bot.domain.values import timestamp_of
 from bot.records.statistics import AskedBefore
 from bot.slack.connection.calls import SlackCallFailed, slack_call
 from bot.slack.connection.clients import current_team
-from bot.slack.rendering.mrkdwn import link
-from bot.slack.rendering.said import safe
+from bot.slack.rendering.mrkdwn import link, safe_line
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class Permalinks:
         text = " ".join(asked.text.split())[:_CHARACTERS]
         ts, base = timestamp_of(asked.id) or asked.ts, self._address(client)
         if not ts or not base:
-            return safe(text)
+            return safe_line(text)
         return link(f"{base}/archives/{asked.channel}/p{ts.replace('.', '')}", text)
 
     def _address(self, client: WebClient) -> str:

@@ -12,18 +12,19 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError, ReindexRunning
-from bot.jobs.durable import Jobs
+from bot.jobs.durable import Jobs, State
 from bot.jobs.index_refresh import APPLICATION, QUEUE
 from bot.jobs.reindex import Reindexer, Scope
-from bot.jobs.states import State
 from bot.records.audit import Act
 from bot.records.reindexes import Reindex, Reindexes
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.buttons import on_click
-from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.admin.command import COMMAND, Call, UsageError, channel_id, on_click
+from bot.slack.admin.progress import begin_progress, try_update_progress, update_progress
+from bot.slack.connection.calls import temporary
 from bot.slack.connection.clients import current_team
-from bot.slack.rendering.said import Said, actions, button, plain, safe, section
+from bot.slack.rendering.blocks import actions, button, section
+from bot.slack.rendering.messages import SlackMessage, paragraph
+from bot.slack.rendering.mrkdwn import safe_line
 from indexer.errors import IndexerError, SyncCancelled
 from indexer.sync.sync import Plan, Progressed, Report
 
@@ -32,7 +33,6 @@ _log = logging.getLogger(__name__)
 _JOB = "reindex"
 _CANCEL = "reindex_cancel"
 _SECONDS_BETWEEN_UPDATES = 2.0
-_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|([CG][A-Z0-9]{5,})")
 _ADDRESS = re.compile(r"<(https?://[^|>]+)(?:\|[^>]*)?>|(https?://\S+)")
 
 
@@ -61,7 +61,7 @@ class ReindexCommand:
     def listen(self, app: App) -> None:
         on_click(app, self._authority, _CANCEL, "reindex cancel", self._cancel)
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         dry_run = "--dry-run" in call.words
         scope = _scope([word for word in call.words if word != "--dry-run"])
         self._reindexer.check(scope)
@@ -71,17 +71,17 @@ class ReindexCommand:
         try:
             begun = begin()
         except ReindexRunning:
-            if not self._gave_free():
+            if not self._free_stale_run():
                 raise
             begun = begin()
         self._start(begun.id)
-        return plain(
+        return paragraph(
             "I have begun. Watch how far I am in our direct messages; there you can also stop me."
         )
 
-    def _gave_free(self) -> bool:
-        """A process that died may have left the only place taken: for ever by a job that is over,
-        or by one that it had not begun, which begins now.
+    def _free_stale_run(self) -> bool:
+        """Whether another reindex may begin after all: one that a dead process left running is
+        ended, where its job is over, or begun now, where its job never was.
         """
         running = self._reindexes.running()
         if running is None:
@@ -98,9 +98,9 @@ class ReindexCommand:
         else:
             self._jobs.start(_JOB, reindex_id)
 
-    def _cancel(self, value: str, user: str) -> Said | None:
+    def _cancel(self, value: str, user: str) -> SlackMessage | None:
         if not self._reindexes.cancel(value, user):
-            return plain("That reindex has ended already.")
+            return paragraph("That reindex has ended already.")
         return None  # the message itself says so at the next document
 
     def _job(self, reindex_id: str) -> None:
@@ -109,14 +109,15 @@ class ReindexCommand:
             channel, ts = self._jobs.step("begin", lambda: self._begin(reindex), temporary)
             ending, outcome = self._jobs.step("read", lambda: self._read(reindex, channel, ts))
         self._jobs.step("audit", lambda: self._note(reindex, outcome))
-        self._jobs.step("end", lambda: self._update(channel, ts, plain(ending)), temporary)
+        self._jobs.step(
+            "end",
+            lambda: update_progress(self._client, channel, ts, paragraph(ending)),
+            temporary,
+        )
 
     def _begin(self, reindex: Reindex) -> tuple[str, str]:
-        """In the direct messages with the admin: an ephemeral message could not be updated."""
-        said = _working(reindex, "I am comparing the documents with the index …")
-        with slack_call("post a message"):
-            posted = self._client.chat_postMessage(channel=reindex.asked_by, **said.body)
-        return str(posted["channel"]), str(posted["ts"])
+        message = _working(reindex, "I am comparing the documents with the index …")
+        return begin_progress(self._client, reindex.asked_by, message)
 
     def _read(self, reindex: Reindex, channel: str, ts: str) -> tuple[str, str]:
         """How it ended, for the admin and for the audit log. Repeated, it goes on."""
@@ -125,7 +126,7 @@ class ReindexCommand:
             plans = self._reindexer.plan(scope)
             if reindex.dry_run:
                 return _would(scope, plans), "done"
-            progress = _Watching(self, reindex, channel, ts, plans)
+            progress = _Progress(self, reindex, channel, ts, plans)
             return _did(scope, self._reindexer.apply(scope, plans, progress)), "done"
         except SyncCancelled:
             by = self._reindexes.cancelled_by(reindex.id)
@@ -134,7 +135,7 @@ class ReindexCommand:
                 "on from there."
             ), "cancelled"
         except (LorebotError, IndexerError) as error:
-            return f":warning: {safe(str(error), 2_000)}", f"failed: {type(error).__name__}"
+            return f":warning: {safe_line(str(error), 2_000)}", f"failed: {type(error).__name__}"
         except Exception:  # noqa: BLE001 - a bug must not leave "reading …" standing
             _log.exception("The reindex %s failed.", reindex.id)
             sentence = f":warning: Something went wrong on my side. (Reference {reindex.id[:8]})"
@@ -144,25 +145,18 @@ class ReindexCommand:
         subject = str(Scope(reindex.kind, reindex.name))
         self._authority.audit.note(Act(reindex.asked_by, "reindex ended", subject, outcome))
 
-    def _update(self, channel: str, ts: str, said: Said) -> None:
-        with slack_call("update a message"):
-            self._client.chat_update(channel=channel, ts=ts, **said.body)
-
     def show(self, reindex: Reindex, channel: str, ts: str, text: str) -> None:
         """Progress; where Slack does not take it, the reindex goes on."""
-        try:
-            self._update(channel, ts, _working(reindex, text))
-        except SlackCallFailed as error:
-            _log.warning("%s", error)
+        try_update_progress(self._client, channel, ts, _working(reindex, text))
 
-    def stop_if_wanted(self, reindex: Reindex) -> None:
+    def stop_if_cancelled(self, reindex: Reindex) -> None:
         """Raises SyncCancelled where an admin has pressed the button."""
         if by := self._reindexes.cancelled_by(reindex.id):
             raise SyncCancelled(f"Stopped by {by}.")
 
 
-class _Watching:
-    """Hears of every document: shows how far it is, and looks whether to stop."""
+class _Progress:
+    """Called at every document: shows the progress, and stops where an admin wants it."""
 
     def __init__(
         self,
@@ -181,7 +175,7 @@ class _Watching:
         self._shown_at = 0.0
 
     def __call__(self, event: Progressed) -> None:
-        self._command.stop_if_wanted(self._reindex)
+        self._command.stop_if_cancelled(self._reindex)
         self._done[event.source] = event.done
         if time.monotonic() - self._shown_at < _SECONDS_BETWEEN_UPDATES:
             return
@@ -196,31 +190,31 @@ def _scope(words: Sequence[str]) -> Scope:
             return Scope("all")
         case ["source"], [name]:
             return Scope("source", name)
-        case ["channel"], [name] if found := _CHANNEL.fullmatch(name):
-            return Scope("channel", found[1] or found[2])
+        case ["channel"], [name] if channel := channel_id(name):
+            return Scope("channel", channel)
         case ["url"], [name] if found := _ADDRESS.fullmatch(name):
             return Scope("url", (found[1] or found[2]).replace("&amp;", "&"))
-    raise Usage(f"Say what to read again: {COMMAND} {ReindexCommand.usage}")
+    raise UsageError(f"Say what to read again: {COMMAND} {ReindexCommand.usage}")
 
 
-def _working(reindex: Reindex, text: str) -> Said:
+def _working(reindex: Reindex, text: str) -> SlackMessage:
     title = f":arrows_counterclockwise: *Reindex {_named(Scope(reindex.kind, reindex.name))}*"
-    return Said(
+    return SlackMessage(
         f"Reindex: {text}",
-        (
+        tail=[
             section(f"{title}\n{text}"),
             actions(button("Stop", _CANCEL, reindex.id, style="danger")),
-        ),
+        ],
     )
 
 
 def _named(scope: Scope) -> str:
-    return f"channel <#{scope.name}>" if scope.kind == "channel" else safe(str(scope))
+    return f"channel <#{scope.name}>" if scope.kind == "channel" else safe_line(str(scope))
 
 
 def _would(scope: Scope, plans: Sequence[Plan]) -> str:
     rows = [
-        f"•  *{safe(plan.source)}*: {len(plan.added)} new, {len(plan.changed)} changed, "
+        f"•  *{safe_line(plan.source)}*: {len(plan.added)} new, {len(plan.changed)} changed, "
         f"{len(plan.audience_only)} with other readers, {len(plan.deleted)} gone, "
         f"{plan.unchanged} unchanged{_trouble(len(plan.unreadable), plan.failure)}"
         for plan in plans
@@ -232,7 +226,7 @@ def _did(scope: Scope, reports: Sequence[Report]) -> str:
     failed = any(report.failure for report in reports)
     title = ":warning: Read again, but not all of it" if failed else ":white_check_mark: Read again"
     rows = [
-        f"•  *{safe(report.source)}*: {report.added} new, {report.changed} changed, "
+        f"•  *{safe_line(report.source)}*: {report.added} new, {report.changed} changed, "
         f"{report.audience_only} with other readers, {report.deleted} gone, "
         f"{report.unchanged} unchanged{_trouble(len(report.unreadable), report.failure)}"
         for report in reports
@@ -242,5 +236,5 @@ def _did(scope: Scope, reports: Sequence[Report]) -> str:
 
 def _trouble(unreadable: int, failure: str) -> str:
     parts = [f"{unreadable} unreadable"] if unreadable else []
-    parts += [safe(failure, 500)] if failure else []
+    parts += [safe_line(failure, 500)] if failure else []
     return f" — {'; '.join(parts)}" if parts else ""

@@ -1,30 +1,28 @@
-"""`/lorebot train`: a line trained by a worker elsewhere, its progress in one message."""
+"""`/lorebot train`: a training run by a worker elsewhere, its progress in one message."""
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
-from bot.jobs.durable import Jobs
-from bot.jobs.states import State
+from bot.jobs.durable import Jobs, State
 from bot.jobs.training import (
     finished,
-    line_of,
+    pipeline_of,
     start_training,
     training_progress,
     training_state,
 )
 from bot.records.audit import Act
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, Call, Usage
-from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
-from bot.slack.rendering.said import Said, plain, safe
-
-_log = logging.getLogger(__name__)
+from bot.slack.admin.command import COMMAND, Call, UsageError
+from bot.slack.admin.progress import begin_progress, try_update_progress, update_progress
+from bot.slack.connection.calls import temporary
+from bot.slack.rendering.messages import SlackMessage, paragraph
+from bot.slack.rendering.mrkdwn import safe_line
 
 _JOB = "watch training"
 _LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -47,32 +45,34 @@ class TrainCommand:
         self._authority = authority
         jobs.register(_JOB, self._job)
 
-    def run(self, call: Call) -> Said:
+    def run(self, call: Call) -> SlackMessage:
         line = " ".join(call.words) or "default"
         if not _LINE.fullmatch(line):
-            raise Usage(
+            raise UsageError(
                 f"Name one line, of letters, digits, - and _, or none: {COMMAND} {self.usage}"
             )
         key = start_training(self._jobs, line)
         watched = f"{call.user} {key} "
         if not self._jobs.unfinished(_JOB, watched):
             self._jobs.start(_JOB, f"{watched}{datetime.now(UTC).isoformat()}")
-        return plain(f"I have asked for it. Watch how far *{line}* is in our direct messages.")
+        return paragraph(f"I have asked for it. Watch how far *{line}* is in our direct messages.")
 
     def _job(self, watched: str) -> None:
         """At most one for each admin and training; after a crash it goes on in its message."""
         user, key, _ = watched.split(" ")
-        channel, ts = self._jobs.step("begin", lambda: self._begin(user, key), temporary)
+        channel, ts = self._jobs.step(
+            "begin",
+            lambda: begin_progress(self._client, user, _message(key, _WAITING)),
+            temporary,
+        )
         ending, outcome = self._jobs.step("watch", lambda: self._watch(key, channel, ts))
-        act = Act(user, "train ended", line_of(key), outcome)
+        act = Act(user, "train ended", pipeline_of(key), outcome)
         self._jobs.step("audit", lambda: self._authority.audit.note(act))
-        self._jobs.step("end", lambda: self._update(channel, ts, key, ending), temporary)
-
-    def _begin(self, user: str, key: str) -> tuple[str, str]:
-        """In the direct messages with the admin: an ephemeral message could not be updated."""
-        with slack_call("post a message"):
-            posted = self._client.chat_postMessage(channel=user, **_said(key, _WAITING).body)
-        return str(posted["channel"]), str(posted["ts"])
+        self._jobs.step(
+            "end",
+            lambda: update_progress(self._client, channel, ts, _message(key, ending)),
+            temporary,
+        )
 
     def _watch(self, key: str, channel: str, ts: str) -> tuple[str, str]:
         """How it ended, for the admin and for the audit log."""
@@ -84,34 +84,24 @@ class TrainCommand:
             text = self._progress(key, state, waited)
             if text != shown:
                 shown = text
-                self._show(channel, ts, key, text)
+                try_update_progress(self._client, channel, ts, _message(key, text))
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         return _ending(key, state, training_progress(self._jobs, key))
 
     def _progress(self, key: str, state: State, waited: float) -> str:
         if state is State.WAITING:
             return _WAITING if waited < _PATIENCE_SECONDS else _NO_WORKER
-        return safe(training_progress(self._jobs, key)) or "a worker has taken it"
-
-    def _show(self, channel: str, ts: str, key: str, text: str) -> None:
-        """Where Slack does not take it, the training goes on all the same."""
-        try:
-            self._update(channel, ts, key, text)
-        except SlackCallFailed as error:
-            _log.warning("%s", error)
-
-    def _update(self, channel: str, ts: str, key: str, text: str) -> None:
-        with slack_call("update a message"):
-            self._client.chat_update(channel=channel, ts=ts, **_said(key, text).body)
+        return safe_line(training_progress(self._jobs, key)) or "a worker has taken it"
 
 
 def _ending(key: str, state: State, told: str) -> tuple[str, str]:
-    if state is State.DONE and told == finished(line_of(key)):
-        return f":white_check_mark: {safe(told)}. `{COMMAND} models` shows what answers", "done"
+    if state is State.DONE and told == finished(pipeline_of(key)):
+        ending = f":white_check_mark: {safe_line(told)}. `{COMMAND} models` shows what answers"
+        return ending, "done"
     if state is State.DONE:
-        return f":octagonal_sign: {safe(told, 2_000)}", "stopped"
+        return f":octagonal_sign: {safe_line(told, 2_000)}", "stopped"
     return ":warning: it ended by a fault of my own; the worker's log says which", "failed: bug"
 
 
-def _said(key: str, text: str) -> Said:
-    return plain(f":mortar_board: *Training {line_of(key)}*\n{text}")
+def _message(key: str, text: str) -> SlackMessage:
+    return paragraph(f":mortar_board: *Training {pipeline_of(key)}*\n{text}")

@@ -1,1 +1,1 @@
-"""How Slack is reached: transport, clients, calls, rate limits, OAuth, tokens, manifest."""
+"""How Slack is reached: transport, clients, call errors, rate limits, OAuth, tokens, manifest."""

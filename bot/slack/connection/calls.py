@@ -1,19 +1,16 @@
-"""Slack's failures as our own errors: with a reason, without the request that holds the token."""
+"""Maps Slack's errors to our own: with a reason, without the request that holds the token."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.errors import RecordsError, SlackError
-from bot.slack.connection.counting import RetriedWhenLimited
 
 _TEMPORARY = {"ratelimited", "internal_error", "fatal_error", "service_unavailable"}
 
@@ -67,20 +64,6 @@ def temporary(error: BaseException) -> bool:
     return isinstance(error, RecordsError) or (
         isinstance(error, SlackCallFailed) and error.temporary
     )
-
-
-def without_retries(client: WebClient) -> WebClient:
-    """For calls that are better left out than late."""
-    quick = copy.copy(client)
-    quick.retry_handlers = []
-    return quick
-
-
-def retrying_only_refusals(client: WebClient) -> WebClient:
-    """For calls that must not be carried out twice: what got no answer may have been."""
-    once = copy.copy(client)
-    once.retry_handlers = [RetriedWhenLimited(max_retry_count=2)]
-    return once
 
 
 def _seconds(headers: Mapping[str, Any]) -> float:

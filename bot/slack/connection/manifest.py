@@ -1,4 +1,4 @@
-"""The app's manifest, for Socket Mode or for HTTP: what Slack is to send and to allow."""
+"""The app's manifest, for Socket Mode or for HTTP: scopes, events, commands and shortcuts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How events reach the bot: Socket Mode or HTTP, both into the same Bolt app and listeners."""
+"""Socket Mode and HTTP: the two ways in which events reach the Bolt app."""
 
 from __future__ import annotations
 

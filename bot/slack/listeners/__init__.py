@@ -1,1 +1,1 @@
-"""What people do in Slack, a module per feature: ask, vote, correct, escalate."""
+"""What people do in Slack, one module per feature: ask, vote, correct, escalate."""

@@ -1,4 +1,4 @@
-"""Whether a message without a mention is meant for the bot; in doubt it is not."""
+"""Decides whether a message without a mention is meant for the bot; in doubt it is not."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _ASKING = frozenset(
 
 
 def is_question(text: str) -> bool:
-    """Whether what somebody wrote, as Slack sent it, asks for something from the documents.
+    """Whether a message, as Slack sent it, asks for something from the documents.
 
-    Only what is openly a question; not what names other people, or one by "Bob, …".
+    Only what is openly a question; not what mentions people, or begins with a name: "Bob, …".
     """
     if _MENTION.search(text):
         return False
@@ -40,26 +40,26 @@ def is_question(text: str) -> bool:
     named = _NAMED.match(plain)
     if named and named["name"].lower() not in _NO_NAMES:
         return False
-    spoken = words(plain)
-    asks = "?" in plain or bool(spoken and spoken[0] in _ASKING)
+    said = words(plain)
+    asks = "?" in plain or bool(said and said[0] in _ASKING)
     return asks and route(plain) is Route.RETRIEVE
 
 
-def told_about_thread(text: str) -> str:
+def mute_command(text: str) -> str:
     """ "mute" or "unmute" where a message says nothing else to us, else ""."""
     word = plain_question(text).lower().strip(" .!")
     return word if word in ("mute", "unmute") else ""
 
 
 def follows_an_answer(thread: Sequence[Mapping[str, Any]], author: str) -> bool:
-    """Whether nobody but the author has spoken since the bot's last answer.
+    """Whether only the author has written since the bot's last answer.
 
     ``thread`` are the messages before theirs, oldest first, with metadata.
     """
     for message in reversed(thread):
         if is_reply(message):
             return True
-        ours = told_about_thread(message.get("text") or "")
-        if message.get("user") != author and not ours:
+        is_command = bool(mute_command(message.get("text") or ""))
+        if message.get("user") != author and not is_command:
             return False
     return False

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.domain.values import Asked, Occasion
-from bot.slack.connection.calls import SlackCallFailed, slack_call
-from bot.slack.rendering.feedback_form import plain
+from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, section
 from bot.slack.rendering.mrkdwn import cut, plain_question, safe_mrkdwn
-from bot.slack.rendering.phrases import Phrases
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook, Phrases
+from bot.slack.replies.ephemeral import open_form
 from bot.slack.replies.questions import Questions
-
-_log = logging.getLogger(__name__)
 
 _SHORTCUT, _FORM, _QUESTION = "ask_about_this", "ask_about_form", "question"
 _QUOTED_CHARACTERS = 1_000
@@ -25,29 +21,26 @@ _QUESTION_CHARACTERS = 1_000
 
 
 class AskAbout:
-    def __init__(self, client: WebClient, questions: Questions, spoken: Spoken) -> None:
+    def __init__(self, client: WebClient, questions: Questions, phrasebook: Phrasebook) -> None:
         self._client = client
         self._questions = questions
-        self._spoken = spoken
+        self._phrasebook = phrasebook
 
     def listen(self, app: App) -> None:
-        @app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})
-        def chosen(ack: Ack, body: dict[str, Any]) -> None:
-            ack()
-            view = _form(body, self._spoken.to_person(body["user"]["id"]))
-            try:
-                with slack_call("open a form"):
-                    self._client.views_open(trigger_id=body["trigger_id"], view=view)
-            except SlackCallFailed as error:
-                _log.warning("%s", error)
+        app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})(self.on_shortcut)
+        app.view(_FORM)(self.on_form)
 
-        @app.view(_FORM)
-        def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-            self._questions.take(_asked(body, view))
-            ack()
+    def on_shortcut(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        view = _form(body, self._phrasebook.for_person(body["user"]["id"]))
+        open_form(self._client, body, view)
+
+    def on_form(self, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+        self._questions.take(_asked(body, view))
+        ack()
 
 
-def _form(body: dict[str, Any], spoken: Phrases) -> dict[str, Any]:
+def _form(body: dict[str, Any], phrases: Phrases) -> Block:
     message = body["message"]
     quoted = cut(plain_question(message.get("text") or ""), _QUOTED_CHARACTERS)
     place = {
@@ -56,34 +49,28 @@ def _form(body: dict[str, Any], spoken: Phrases) -> dict[str, Any]:
         "quoted": quoted,
     }
     quotation = "\n".join(f"&gt; {line}" for line in safe_mrkdwn(quoted or "…").splitlines())
-    return {
-        "type": "modal",
-        "callback_id": _FORM,
-        "private_metadata": json.dumps(place),
-        "title": plain(spoken.about_title),
-        "submit": plain(spoken.ask),
-        "close": plain(spoken.cancel),
-        "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": cut(quotation, 2_900)}},
-            {
-                "type": "input",
-                "block_id": _QUESTION,
-                "label": plain(spoken.about_question),
-                "hint": plain(spoken.about_hint),
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": _QUESTION,
-                    "max_length": _QUESTION_CHARACTERS,
-                },
-            },
-        ],
+    question = {
+        "type": "plain_text_input",
+        "action_id": _QUESTION,
+        "max_length": _QUESTION_CHARACTERS,
     }
+    return modal(
+        phrases.about_title,
+        [
+            section(quotation),
+            input_block(phrases.about_question, question, hint=phrases.about_hint),
+        ],
+        callback_id=_FORM,
+        metadata=json.dumps(place),
+        submit=phrases.ask,
+        close=phrases.cancel,
+    )
 
 
 def _asked(body: dict[str, Any], view: dict[str, Any]) -> Asked:
     """The question and, below it, the words it is about."""
     place = json.loads(view["private_metadata"])
-    typed = str(view["state"]["values"][_QUESTION][_QUESTION].get("value") or "")
+    typed = str(filled_in(view)[_QUESTION].get("value") or "")
     channel = place["channel"]
     return Asked(
         id=f"form:{view['id']}",

@@ -11,18 +11,14 @@ from slack_sdk import WebClient
 from bot.domain.values import Answer, Asked, Occasion
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
-from bot.slack.connection.calls import (
-    SlackCallFailed,
-    retrying_only_refusals,
-    slack_call,
-    temporary,
-)
-from bot.slack.rendering.blocks import SHARE_ACTION, note
+from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
+from bot.slack.connection.clients import retrying_only_refusals
+from bot.slack.rendering.messages import SHARE_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question, safe_mrkdwn
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook
 from bot.slack.replies.audience import Audiences, Refused
+from bot.slack.replies.ephemeral import answer_click, post_directly
 from bot.slack.replies.questions import Questions
-from bot.slack.replies.tell import tell_clicker
 
 _log = logging.getLogger(__name__)
 
@@ -37,42 +33,43 @@ class AskCommand:
         questions: Questions,
         answers: Answers,
         audiences: Audiences,
-        spoken: Spoken,
+        phrasebook: Phrasebook,
         jobs: Jobs,
     ) -> None:
         self._client = client
         self._questions = questions
         self._answers = answers
         self._audiences = audiences
-        self._spoken = spoken
+        self._phrasebook = phrasebook
         self._jobs = jobs
         jobs.register(_JOB, self._share)
 
     def listen(self, app: App) -> None:
-        @app.command(_COMMAND)
-        def asked(ack: Ack, body: dict[str, Any]) -> None:
-            question = _asked(body)
-            if not question.text:
-                ack(text=self._spoken.to_person(question.asker).ask_how)
-                return
-            self._questions.take(question)
-            ack(text=self._spoken.to(question).searching)
+        app.command(_COMMAND)(self.on_command)
+        app.action(SHARE_ACTION)(self.on_share)
 
-        @app.action(SHARE_ACTION)
-        def shared(ack: Ack, body: dict[str, Any]) -> None:
-            answer_id, person = body["actions"][0]["value"], body["user"]["id"]
-            answer = self._answers.answer(answer_id)
-            mine = answer is not None and answer.question.asker == person
-            if mine:
-                self._jobs.start(_JOB, answer_id)
-            ack()
-            spoken = self._spoken.to_person(person, answer.question if answer else None)
-            said = note(spoken.sharing if mine else spoken.vote_gone)
-            tell_clicker(self._client, body, said)
+    def on_command(self, ack: Ack, body: dict[str, Any]) -> None:
+        asked = _asked(body)
+        if not asked.text:
+            ack(text=self._phrasebook.for_person(asked.asker).ask_how)
+            return
+        self._questions.take(asked)
+        ack(text=self._phrasebook.for_reply(asked).searching)
+
+    def on_share(self, ack: Ack, body: dict[str, Any]) -> None:
+        """For the asker alone, who alone is shown the button."""
+        answer_id, person = body["actions"][0]["value"], body["user"]["id"]
+        answer = self._answers.answer(answer_id)
+        is_asker = answer is not None and answer.question.asker == person
+        if is_asker:
+            self._jobs.start(_JOB, answer_id)
+        ack()
+        phrases = self._phrasebook.for_person(person, answer)
+        answer_click(self._client, body, note(phrases.sharing if is_asker else phrases.vote_gone))
 
     def _share(self, answer_id: str) -> None:
-        """A job: nothing of the private answer is shown. The question is put into the channel and
-        answered anew, for its readers.
+        """The job: nothing of the private answer is shown. The question is posted to the channel
+        and answered anew, for its readers.
         """
         answer = self._answers.answer(answer_id)
         if answer is None:
@@ -80,18 +77,21 @@ class AskCommand:
         private = self._answers.asked(answer.question.id)
         shared = _in_channel(private)
         try:
-            ts = self._jobs.step("put", lambda: self._put(answer_id, answer, shared), temporary)
+            ts = self._jobs.step(
+                "put", lambda: self._post_question(answer_id, answer, shared), temporary
+            )
         except (SlackCallFailed, Refused) as error:
             _log.warning("Question %s is not shared: %s", private.id, error)
-            spoken = self._spoken.to(private)
+            phrases = self._phrasebook.for_reply(private)
             phrase = error.phrase if isinstance(error, Refused) else "not_there"
+            told = note(getattr(phrases, phrase))
             self._jobs.step(
-                "tell", lambda: self._tell(private.asker, getattr(spoken, phrase)), temporary
+                "tell", lambda: post_directly(self._client, private.asker, told), temporary
             )
             return
         self._questions.take(_in_channel(private, ts))
 
-    def _put(self, answer_id: str, answer: Answer, shared: Asked) -> str:
+    def _post_question(self, answer_id: str, answer: Answer, shared: Asked) -> str:
         """The timestamp of the message with the question, which is posted once.
 
         Raises Refused where nothing may be answered in the channel, and SlackCallFailed.
@@ -108,7 +108,7 @@ class AskCommand:
         with slack_call("say who asks"):
             user = self._client.users_info(user=shared.asker)["user"]
         name = (user.get("profile") or {}).get("display_name") or user.get("name") or ""
-        sharing = self._spoken.to(shared).shared_by.format(name=safe_mrkdwn(str(name)))
+        sharing = self._phrasebook.for_reply(shared).shared_by.format(name=safe_mrkdwn(str(name)))
         with slack_call("share a question"):
             posted = retrying_only_refusals(self._client).chat_postMessage(
                 channel=shared.channel,
@@ -118,13 +118,6 @@ class AskCommand:
                 unfurl_media=False,
             )
         return str(posted["ts"])
-
-    def _tell(self, person: str, sentence: str) -> None:
-        told = note(sentence)
-        with slack_call("tell the asker"):
-            self._client.chat_postMessage(
-                channel=person, text=told.text, blocks=told.blocks, unfurl_links=False
-            )
 
 
 def _asked(body: dict[str, Any]) -> Asked:

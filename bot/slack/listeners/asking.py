@@ -1,4 +1,4 @@
-"""Where people ask by writing: mentions, direct messages, follow-ups, open channels."""
+"""Questions asked by writing: mentions, direct messages, follow-ups, channels that opted in."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from slack_sdk import WebClient
 from bot.domain.values import Asked, Occasion
 from bot.records.channels import Channels
 from bot.records.threads import Threads
-from bot.slack.connection.calls import SlackCallFailed, without_retries
-from bot.slack.listeners.addressed import follows_an_answer, is_question, told_about_thread
-from bot.slack.listeners.escalation import Escalating
-from bot.slack.rendering.blocks import note
+from bot.slack.connection.calls import SlackCallFailed
+from bot.slack.connection.clients import without_retries
+from bot.slack.listeners.addressed import follows_an_answer, is_question, mute_command
+from bot.slack.listeners.escalation import EscalationFlow
+from bot.slack.rendering.messages import note
 from bot.slack.rendering.mrkdwn import plain_question
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.rendering.phrases import Phrasebook
 from bot.slack.replies.attachments import attached_files
+from bot.slack.replies.ephemeral import post_note
 from bot.slack.replies.questions import Questions
-from bot.slack.replies.tell import tell
 from bot.slack.replies.thread import thread_messages
 
 _log = logging.getLogger(__name__)
@@ -38,44 +39,47 @@ class Asking:
         questions: Questions,
         threads: Threads,
         channels: Channels,
-        escalating: Escalating,
-        spoken: Spoken,
+        escalation: EscalationFlow,
+        phrasebook: Phrasebook,
     ) -> None:
         self._client = client
         self._quick = without_retries(client)
         self._questions = questions
         self._threads = threads
         self._channels = channels
-        self._escalating = escalating
-        self._spoken = spoken
+        self._escalation = escalation
+        self._phrasebook = phrasebook
 
     def listen(self, app: App) -> None:
-        @app.event("app_mention")
-        def mentioned(event: dict[str, Any], body: dict[str, Any]) -> None:
-            if _is_by_a_person(event):
-                self._hear(event, body)
+        app.event("app_mention")(self.on_mention)
+        app.event("message")(self.on_message)
 
-        @app.event("message")
-        def written(event: dict[str, Any], body: dict[str, Any]) -> None:
-            if not _is_by_a_person(event):
-                return
-            if is_direct(event):
-                self._questions.take(_asked(event, body, Occasion.DIRECT))
-            elif not _mentions_us(event, body):
-                self._overhear(event, body)
-            elif event.get("channel_type") == _GROUP:
-                self._hear(event, body)
+    def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        if _is_by_a_person(event):
+            self._take_mention(event, body)
 
-    def _hear(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """Somebody has mentioned the bot."""
-        if not self._was_told_to_mute(event):
-            occasion = Occasion.DIRECT if is_direct(event) else Occasion.MENTION
-            self._questions.take(_asked(event, body, occasion))
+    def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        if not _is_by_a_person(event):
+            return
+        if _is_direct(event):
+            self._questions.take(_asked(event, body, Occasion.DIRECT))
+        elif not _mentions_us(event, body):
+            self._take_unaddressed(event, body)
+        elif event.get("channel_type") == _GROUP:
+            self._take_mention(event, body)
 
-    def _overhear(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """Something was written that is not, or not openly, for the bot."""
+    def _take_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        if self._carry_out_mute(event):
+            return
+        occasion = Occasion.DIRECT if _is_direct(event) else Occasion.MENTION
+        self._questions.take(_asked(event, body, occasion))
+
+    def _take_unaddressed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A message that does not mention the bot: an owner's reply, a follow-up, or a question
+        in a channel whose questions are all answered.
+        """
         thread, text = event.get("thread_ts"), event.get("text") or ""
-        if thread and self._escalating.heard(event):
+        if thread and self._escalation.keep_reply(event):
             return
         if not is_question(text):
             return
@@ -87,7 +91,7 @@ class Asking:
             self._questions.take(_asked(event, body, Occasion.OVERHEARD))
 
     def _is_addressed(self, asked: Asked) -> bool:
-        """A question in a thread is for the bot if nobody else has spoken since it did.
+        """A question in a thread is for the bot if only the asker wrote since it answered.
 
         Raises SlackCallFailed where trying again may help: Slack gets no receipt then, and sends
         the event again.
@@ -103,22 +107,22 @@ class Asking:
             return False
         return follows_an_answer(before, asked.asker)
 
-    def _was_told_to_mute(self, event: dict[str, Any]) -> bool:
-        """A mention with nothing but "mute" or "unmute" is about the thread."""
-        word, thread = told_about_thread(event.get("text") or ""), event.get("thread_ts")
+    def _carry_out_mute(self, event: dict[str, Any]) -> bool:
+        """Whether a mention says nothing but "mute" or "unmute", which is about its thread."""
+        word, thread = mute_command(event.get("text") or ""), event.get("thread_ts")
         if not word or not thread:
             return False
-        spoken = self._spoken.to_person(event["user"])
+        phrases = self._phrasebook.for_person(event["user"])
         if word == "mute":
             self._threads.mute(event["channel"], thread, event["user"])
         else:
             self._threads.unmute(event["channel"], thread)
-        said = note(spoken.muted if word == "mute" else spoken.unmuted)
-        tell(self._client, event["channel"], event["user"], said, thread=thread)
+        done = note(phrases.muted if word == "mute" else phrases.unmuted)
+        post_note(self._client, event["channel"], event["user"], done, thread=thread)
         return True
 
 
-def is_direct(event: dict[str, Any]) -> bool:
+def _is_direct(event: dict[str, Any]) -> bool:
     """Channel types are told of messages only; ids of direct messages begin with D."""
     return event.get("channel_type") == "im" or str(event["channel"]).startswith("D")
 
@@ -143,7 +147,7 @@ def _asked(event: dict[str, Any], body: dict[str, Any], occasion: Occasion) -> A
         thread=event.get("thread_ts") or event["ts"],
         asker=event["user"],
         text=plain_question(event.get("text") or ""),
-        is_direct=is_direct(event),
+        is_direct=_is_direct(event),
         is_shared=body.get("is_ext_shared_channel"),
         team=str(body.get("team_id") or ""),
         occasion=occasion,

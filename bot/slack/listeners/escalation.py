@@ -1,4 +1,4 @@
-"""Asking a person: the channel's owners are called, and the reply of one is kept as the answer."""
+"""The button "Ask a person": calls the channel's owners, and keeps a reply as a correction."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from bot.domain.values import Correction, CorrectionKind
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
 from bot.records.channels import Channels
-from bot.records.corrections import Corrections
+from bot.records.feedback import Corrections
 from bot.records.threads import Escalation, Escalations
-from bot.slack.connection.calls import retrying_only_refusals, slack_call, temporary
-from bot.slack.rendering.blocks import ASK_PERSON_ACTION, button, note
+from bot.slack.connection.calls import slack_call, temporary
+from bot.slack.connection.clients import retrying_only_refusals
+from bot.slack.rendering.blocks import button
+from bot.slack.rendering.messages import ASK_PERSON_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question
-from bot.slack.rendering.phrases import Phrases
-from bot.slack.rendering.spoken import Spoken
-from bot.slack.replies.tell import put_in_place, tell, tell_clicker
+from bot.slack.rendering.phrases import Phrasebook, Phrases
+from bot.slack.replies.ephemeral import answer_click, post_note, replace_clicked
 from bot.slack.replies.thread import thread_messages
 
 _JOB = "escalate"
@@ -27,7 +28,7 @@ _EVENT_TYPE = "lorebot_escalation"
 _LEARN, _DISCARD = "escalation_learn", "escalation_discard"
 
 
-class Escalating:
+class EscalationFlow:
     def __init__(
         self,
         client: WebClient,
@@ -35,7 +36,7 @@ class Escalating:
         corrections: Corrections,
         escalations: Escalations,
         channels: Channels,
-        spoken: Spoken,
+        phrasebook: Phrasebook,
         jobs: Jobs,
     ) -> None:
         self._client = client
@@ -43,33 +44,38 @@ class Escalating:
         self._corrections = corrections
         self._escalations = escalations
         self._channels = channels
-        self._spoken = spoken
+        self._phrasebook = phrasebook
         self._jobs = jobs
-        jobs.register(_JOB, self._call)
+        jobs.register(_JOB, self._escalate)
 
     def listen(self, app: App) -> None:
-        @app.action(ASK_PERSON_ACTION)
-        def wanted(ack: Ack, body: dict[str, Any]) -> None:
-            said = self._begin(body)
-            ack()
-            tell_clicker(self._client, body, note(said))
+        app.action(ASK_PERSON_ACTION)(self.on_ask_person)
+        app.action(_LEARN)(self.on_learn)
+        app.action(_DISCARD)(self.on_discard)
 
-        @app.action(_LEARN)
-        def learn(ack: Ack, body: dict[str, Any]) -> None:
-            self._let_learn(*_of(body))
-            ack()
-            put_in_place(body, note(self._to_clicker(body).learned))
+    def on_ask_person(self, ack: Ack, body: dict[str, Any]) -> None:
+        outcome = self._begin(body)
+        ack()
+        answer_click(self._client, body, note(outcome))
 
-        @app.action(_DISCARD)
-        def discard(ack: Ack, body: dict[str, Any]) -> None:
-            self._corrections.withdraw(*_of(body))
-            ack()
-            put_in_place(body, note(self._to_clicker(body).discarded))
+    def on_learn(self, ack: Ack, body: dict[str, Any]) -> None:
+        answer_id, person = _clicked(body)
+        for correction in self._corrections.of(answer_id):
+            if correction.author == person:
+                self._corrections.give(replace(correction, may_learn=True))
+        ack()
+        replace_clicked(body, note(self._phrases_for(person, answer_id).learned))
 
-    def heard(self, event: dict[str, Any]) -> bool:
-        """Whether a message in a thread is the reply of somebody who was called; then it is kept.
+    def on_discard(self, ack: Ack, body: dict[str, Any]) -> None:
+        answer_id, person = _clicked(body)
+        self._corrections.withdraw(answer_id, person)
+        ack()
+        replace_clicked(body, note(self._phrases_for(person, answer_id).discarded))
 
-        What asks back is no answer.
+    def keep_reply(self, event: dict[str, Any]) -> bool:
+        """Whether a message in a thread is the reply of an owner who was called; then it is kept.
+
+        A question back is no answer.
         """
         person, text = event["user"], plain_question(event.get("text") or "")
         waiting = self._escalations.waiting(event["channel"], event["thread_ts"])
@@ -80,32 +86,32 @@ class Escalating:
             Correction(called.answer_id, person, text, kind=CorrectionKind.ESCALATION)
         )
         self._escalations.replied(called.answer_id, person)
-        spoken = self._to_person(person, called.answer_id)
+        phrases = self._phrases_for(person, called.answer_id)
         buttons = [
-            button(_LEARN, spoken.may_learn, called.answer_id),
-            button(_DISCARD, spoken.discard, called.answer_id),
+            button(phrases.may_learn, _LEARN, called.answer_id),
+            button(phrases.discard, _DISCARD, called.answer_id),
         ]
-        said = note(spoken.reply_kept, buttons)
-        tell(self._client, event["channel"], person, said, thread=event["thread_ts"])
+        thanks = note(phrases.reply_kept, *buttons)
+        post_note(self._client, event["channel"], person, thanks, thread=event["thread_ts"])
         return True
 
     def _begin(self, body: dict[str, Any]) -> str:
-        """Keep that people are wanted, and say what comes of it."""
-        answer_id, person = _of(body)
-        spoken = self._to_clicker(body)
+        """Record that a person is wanted and start the job; what to say about it."""
+        answer_id, person = _clicked(body)
         channel, message = body["channel"]["id"], body["message"]
         answer = self._answers.answer(answer_id)
+        phrases = self._phrasebook.for_person(person, answer)
         owners = self._channels.of(channel).owners
         if answer is None or answer.question.channel != channel:
-            return spoken.vote_gone
+            return phrases.vote_gone
         if not owners:
-            return spoken.no_owners
+            return phrases.no_owners
         thread = message.get("thread_ts") or message["ts"]
         is_new = self._escalations.begin(Escalation(answer_id, channel, thread, person, owners))
         self._jobs.start(_JOB, answer_id)  # of a known one, too: its job may not have been kept
-        return spoken.called if is_new else spoken.called_already
+        return phrases.called if is_new else phrases.called_already
 
-    def _call(self, answer_id: str) -> None:
+    def _escalate(self, answer_id: str) -> None:
         """The job."""
         self._jobs.step("call", lambda: self._post(answer_id), temporary, attempts=10)
 
@@ -119,32 +125,22 @@ class Escalating:
         earlier = thread_messages(self._client, channel, thread)
         if any(message.get("metadata") == metadata for message in earlier):
             return
-        spoken = self._spoken.to(self._answers.asked(answer.question.id))
+        phrases = self._phrasebook.for_reply(self._answers.asked(answer.question.id))
         owners = ", ".join(f"<@{owner}>" for owner in escalation.owners)
         with slack_call("call the owners of a channel"):
             retrying_only_refusals(self._client).chat_postMessage(
                 channel=channel,
                 thread_ts=thread,
-                text=f":raising_hand: {spoken.calling.format(owners=owners)}",
+                text=f":raising_hand: {phrases.calling.format(owners=owners)}",
                 metadata=metadata,
                 unfurl_links=False,
                 unfurl_media=False,
             )
 
-    def _let_learn(self, answer_id: str, person: str) -> None:
-        for correction in self._corrections.of(answer_id):
-            if correction.author == person:
-                self._corrections.give(replace(correction, may_learn=True))
-
-    def _to_clicker(self, body: dict[str, Any]) -> Phrases:
-        answer_id, person = _of(body)
-        return self._to_person(person, answer_id)
-
-    def _to_person(self, person: str, answer_id: str) -> Phrases:
-        answer = self._answers.answer(answer_id)
-        return self._spoken.to_person(person, answer.question if answer else None)
+    def _phrases_for(self, person: str, answer_id: str) -> Phrases:
+        return self._phrasebook.for_person(person, self._answers.answer(answer_id))
 
 
-def _of(body: dict[str, Any]) -> tuple[str, str]:
-    """The answer's id in a pressed button, and who pressed it."""
+def _clicked(body: dict[str, Any]) -> tuple[str, str]:
+    """The answer's id in the button, and the id of the person who pressed it."""
     return str(body["actions"][0].get("value", "")), body["user"]["id"]

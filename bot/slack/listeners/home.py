@@ -14,13 +14,13 @@ from bot.records.forgetting import Forgetting
 from bot.records.statistics import Statistics
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import COMMAND, acknowledge
-from bot.slack.admin.digest import Unanswered
+from bot.slack.admin.digest import UnansweredQuestions
 from bot.slack.admin.forget import forget_person
 from bot.slack.admin.overview import Overview
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import slack_call
+from bot.slack.rendering.blocks import Block, actions, button, context, header, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
-from bot.slack.rendering.said import Block, actions, button, context, header, section
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Home:
         people: People,
         forgetting: Forgetting,
         overview: Overview,
-        unanswered: Unanswered,
+        unanswered: UnansweredQuestions,
         permalinks: Permalinks,
         authority: Authority,
     ) -> None:
@@ -53,20 +53,20 @@ class Home:
         self._authority = authority
 
     def listen(self, app: App) -> None:
-        app.event("app_home_opened")(ack=acknowledge, lazy=[self._opened])
-        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self._language_chosen])
-        app.action(_FORGET)(ack=acknowledge, lazy=[self._forgotten])
+        app.event("app_home_opened")(ack=acknowledge, lazy=[self.on_opened])
+        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self.on_language])
+        app.action(_FORGET)(ack=acknowledge, lazy=[self.on_forget])
 
-    def _opened(self, event: dict[str, Any], client: WebClient) -> None:
+    def on_opened(self, event: dict[str, Any], client: WebClient) -> None:
         if event.get("tab") == "home":
             self._publish(client, event["user"])
 
-    def _language_chosen(self, body: dict[str, Any], client: WebClient) -> None:
+    def on_language(self, body: dict[str, Any], client: WebClient) -> None:
         chosen = chosen_language(body["actions"][0])
         self._people.choose_language(body["user"]["id"], chosen)
         self._publish(client, body["user"]["id"], "Your language is kept.")
 
-    def _forgotten(self, body: dict[str, Any], client: WebClient) -> None:
+    def on_forget(self, body: dict[str, Any], client: WebClient) -> None:
         gone = forget_person(body["user"]["id"], self._forgetting, self._people)
         self._publish(client, body["user"]["id"], f"Forgotten: {gone}.")
 
@@ -109,7 +109,7 @@ class Home:
         ]
 
     def _admins(self, client: WebClient) -> list[Block]:
-        unanswered = self._unanswered.said(client)
+        unanswered = self._unanswered.message(client)
         return [
             {"type": "divider"},
             header("For admins"),

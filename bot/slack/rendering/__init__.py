@@ -1,1 +1,1 @@
-"""What people see: blocks, mrkdwn and phrases in their language. Pure functions."""
+"""What people see: blocks, messages and phrases in their language."""

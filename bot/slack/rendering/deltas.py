@@ -1,4 +1,4 @@
-"""An answer that grows, as pieces of which no two can be put together to a ping or a link."""
+"""A growing answer as sanitized pieces, which never add up to a ping or a link."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.values import Correction, Reason
+from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, option
 from bot.slack.rendering.phrases import Phrases
 
 FEEDBACK_FORM = "feedback_form"
@@ -13,36 +14,45 @@ _MAY_LEARN = "may_learn"
 _TEXT_CHARACTERS = 3_000
 
 
-def feedback_form(answer_id: str, spoken: Phrases) -> dict[str, Any]:
+def feedback_form(answer_id: str, phrases: Phrases) -> Block:
     """The view; the answer's id comes back with it."""
     reasons = {
-        Reason.WRONG: spoken.wrong,
-        Reason.NOT_FOUND: spoken.missing,
-        Reason.OUTDATED: spoken.outdated,
-        Reason.INCOMPLETE: spoken.incomplete,
-        Reason.NOT_FOR_ME: spoken.not_for_me,
+        Reason.WRONG: phrases.wrong,
+        Reason.NOT_FOUND: phrases.missing,
+        Reason.OUTDATED: phrases.outdated,
+        Reason.INCOMPLETE: phrases.incomplete,
+        Reason.NOT_FOR_ME: phrases.not_for_me,
     }
-    reason = {"type": "radio_buttons", "options": [_option(*one) for one in reasons.items()]}
-    text = {"type": "plain_text_input", "multiline": True, "max_length": _TEXT_CHARACTERS}
-    consent = {"type": "checkboxes", "options": [_option(_MAY_LEARN, spoken.may_learn)]}
-    return {
-        "type": "modal",
-        "callback_id": FEEDBACK_FORM,
-        "private_metadata": answer_id,
-        "title": plain(spoken.feedback_title),
-        "submit": plain(spoken.send),
-        "close": plain(spoken.cancel),
-        "blocks": [
-            _input(_REASON, spoken.feedback_reason, reason),
-            _input(_TEXT, spoken.right_answer, text, spoken.right_answer_hint),
-            _input(_CONSENT, spoken.consent, consent),
+    options = [option(label, reason) for reason, label in reasons.items()]
+    which: Block = {"type": "radio_buttons", "action_id": _REASON, "options": options}
+    text: Block = {
+        "type": "plain_text_input",
+        "action_id": _TEXT,
+        "multiline": True,
+        "max_length": _TEXT_CHARACTERS,
+    }
+    consent: Block = {
+        "type": "checkboxes",
+        "action_id": _CONSENT,
+        "options": [option(phrases.may_learn, _MAY_LEARN)],
+    }
+    return modal(
+        phrases.feedback_title,
+        [
+            input_block(phrases.feedback_reason, which, optional=True),
+            input_block(phrases.right_answer, text, hint=phrases.right_answer_hint, optional=True),
+            input_block(phrases.consent, consent, optional=True),
         ],
-    }
+        callback_id=FEEDBACK_FORM,
+        metadata=answer_id,
+        submit=phrases.send,
+        close=phrases.cancel,
+    )
 
 
 def given_correction(view: dict[str, Any], author: str) -> Correction | None:
-    """What somebody has filled in; None where they left all of it empty."""
-    values = {name: value[name] for name, value in view["state"]["values"].items()}
+    """What a person filled in; None where all of it was left empty."""
+    values = filled_in(view)
     chosen = (values[_REASON].get("selected_option") or {}).get("value")
     text = str(values[_TEXT].get("value") or "").strip()
     if not chosen and not text:
@@ -54,22 +64,3 @@ def given_correction(view: dict[str, Any], author: str) -> Correction | None:
         reason=Reason(chosen) if chosen else None,
         may_learn=bool(values[_CONSENT].get("selected_options")),
     )
-
-
-def plain(text: str) -> dict[str, str]:
-    return {"type": "plain_text", "text": text}
-
-
-def _input(name: str, label: str, element: dict[str, Any], hint: str = "") -> dict[str, Any]:
-    return {
-        "type": "input",
-        "block_id": name,
-        "optional": True,
-        "label": plain(label),
-        "element": element | {"action_id": name},
-        **({"hint": plain(hint)} if hint else {}),
-    }
-
-
-def _option(value: str, label: str) -> dict[str, Any]:
-    return {"text": plain(label), "value": str(value)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.slack.rendering.said import plain_text
+from bot.slack.rendering.blocks import Block, option
 
 NAMES = {
     "en": "English",
@@ -19,10 +19,10 @@ NAMES = {
 _OWN = "own"
 
 
-def language_select(action_id: str, chosen: str) -> dict[str, Any]:
+def language_select(action_id: str, chosen: str) -> Block:
     """``chosen`` is an ISO 639-1 code, or "" for the language of each question."""
     options = {_OWN: "The language of each question"} | NAMES
-    listed = [{"text": plain_text(name), "value": code} for code, name in options.items()]
+    listed = [option(name, code) for code, name in options.items()]
     initial = next((one for one in listed if one["value"] == chosen), listed[0])
     return {
         "type": "static_select",

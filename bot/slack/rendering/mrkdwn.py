@@ -1,4 +1,4 @@
-"""Making text safe to post: no pings, no foreign links, nothing that Slack would act on."""
+"""Sanitizes text for Slack: no pings, no foreign links, nothing that Slack would act on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def safe_markdown(text: str) -> str:
     """Model or document text for a Markdown block.
 
     Links become their labels and bare addresses code, which Slack does not link: only citations
-    are links. ``<`` and ``>`` are escaped, so that ``<!channel>`` pings nobody.
+    are links. ``<`` and ``>`` are escaped, so that ``<!channel>`` does not ping.
     """
     return _escape(_unlinked(text))
 
@@ -48,6 +48,11 @@ def safe_markdown(text: str) -> str:
 def safe_mrkdwn(text: str) -> str:
     """Model or document text for a mrkdwn field or a message's fallback text; links as above."""
     return _escape(_unlinked(text).replace("&", "&amp;"))
+
+
+def safe_line(text: str, limit: int = 300) -> str:
+    """Words of a person or a document on one line, of at most ``limit`` characters."""
+    return cut(safe_mrkdwn(" ".join(text.split())), limit)
 
 
 def link(url: str, label: str) -> str:

@@ -1,4 +1,4 @@
-"""What the bot says in Slack besides its answers, in the asker's language."""
+"""What the bot says in Slack besides its answers, and in which language to whom."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from bot.answering.languages import ENGLISH, language_named, language_of
+from bot.domain.values import Answer, Asked
+from bot.records.channels import Channels, People
 
 _FILE = Path(__file__).with_suffix(".toml")
 
@@ -83,16 +85,37 @@ class Phrases:
     file_unreachable: str
 
 
-def phrases(code: str = "") -> Phrases:
-    """The phrases of a language by its ISO 639-1 code; English where we do not speak it."""
+class Phrasebook:
+    """Picks the language: the channel's, else the person's own, else that of the question."""
+
+    def __init__(self, channels: Channels, people: People) -> None:
+        self._channels = channels
+        self._people = people
+
+    def chosen_language(self, asked: Asked) -> str:
+        """The ISO 639-1 code that an answer must be in, empty for that of the question."""
+        channel = "" if asked.is_direct else self._channels.of(asked.channel).language
+        return channel or self._people.language(asked.asker)
+
+    def for_reply(self, asked: Asked) -> Phrases:
+        """For the message that answers a question."""
+        return phrases_for(asked.text, self.chosen_language(asked))
+
+    def for_person(self, person: str, about: Answer | None = None) -> Phrases:
+        """For what one person alone sees, ``about`` an answer."""
+        return phrases_for(about.question.text if about else "", self._people.language(person))
+
+
+def phrases_in(code: str = "") -> Phrases:
+    """The phrases of a language by its ISO 639-1 code; English where there are none."""
     known = _by_code()
     return known.get(code) or known[ENGLISH.code]
 
 
 def phrases_for(text: str, code: str = "") -> Phrases:
-    """In the language somebody has chosen by ``code``, else in that of what they wrote."""
+    """In the language chosen by ``code``, else in that of ``text``."""
     chosen = language_named(code)
-    return phrases((chosen or language_of(text)).code)
+    return phrases_in((chosen or language_of(text)).code)
 
 
 @cache

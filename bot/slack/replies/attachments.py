@@ -1,4 +1,4 @@
-"""Files that come with a question: fetched with the bot's token, read, or refused aloud."""
+"""Files attached to a question: downloaded with the bot's token and read, or refused by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from slack_sdk import WebClient
 
 from bot.domain.values import AttachedFile
-from bot.slack.rendering.blocks import FILE_MEGABYTES
+from bot.slack.rendering.messages import FILE_MEGABYTES
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
 from indexer.extraction import KINDS, Extractor
@@ -30,7 +30,7 @@ KIND, SIZE, ELSEWHERE, UNREACHABLE = "file_kind", "file_size", "file_elsewhere",
 
 
 def attached_files(event: dict[str, Any]) -> tuple[AttachedFile, ...]:
-    """The files of a message; what can be refused without a look is."""
+    """The files of a message; those of a kind, size or place we cannot read are refused already."""
     return tuple(_file(one) for one in event.get("files") or () if one.get("mode") != _DELETED)
 
 
@@ -45,18 +45,18 @@ class Attachments:
         self, files: Sequence[AttachedFile], readers: Audience
     ) -> tuple[list[Document], tuple[AttachedFile, ...]]:
         """The documents that could be read, for ``readers``; and the files, refused or not."""
-        documents, judged = [], []
+        documents, checked = [], []
         for file in files:
             try:
                 if not file.refusal:
                     documents.append(self._document(file, readers))
-                judged.append(file)
+                checked.append(file)
             except (DocumentError, SourceError) as error:
-                judged.append(replace(file, refusal=str(error)))
+                checked.append(replace(file, refusal=str(error)))
             except _Unreachable as error:
                 _log.warning("An attached file could not be fetched: %s", error)
-                judged.append(replace(file, refusal=UNREACHABLE))
-        return documents, tuple(judged)
+                checked.append(replace(file, refusal=UNREACHABLE))
+        return documents, tuple(checked)
 
     def _document(self, file: AttachedFile, readers: Audience) -> Document:
         content = self._fetch(file)
@@ -98,7 +98,7 @@ class _Unreachable(Exception):
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Slack sends who has no right to a file to the page where people sign in."""
+    """Without the right to a file, Slack redirects to its sign-in page."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str

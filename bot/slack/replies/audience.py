@@ -1,4 +1,4 @@
-"""Who will read an answer, asked of Slack itself and remembered for two minutes."""
+"""Who will read an answer: asked of Slack, cached for two minutes, refused to guests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from bot.domain.errors import LorebotError
 from bot.domain.values import Asked
 from bot.slack.connection.calls import SlackCallFailed, slack_call
-from bot.slack.rendering.phrases import phrases
+from bot.slack.rendering.phrases import phrases_in
 from indexer.documents import PUBLIC, Audience
 
 _log = logging.getLogger(__name__)
@@ -24,10 +24,10 @@ _NOT_OURS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "d
 
 
 class Refused(LorebotError):
-    """This person may not ask, or not here; ``phrase`` is what says so to them."""
+    """This person may not ask, or not here; ``phrase`` names the one of Phrases that says so."""
 
     def __init__(self, phrase: str) -> None:
-        super().__init__(getattr(phrases(), phrase))
+        super().__init__(getattr(phrases_in(), phrase))
         self.phrase = phrase
 
 
@@ -38,7 +38,7 @@ class Audiences:
         self._client = client
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._cache: dict[tuple[str, str], tuple[float, Any]] = {}
 
     def readers(self, asked: Asked) -> Audience:
         """In a channel, what EVERYONE there may see; in a direct message, what the asker may.
@@ -46,7 +46,7 @@ class Audiences:
         Raises Refused for guests, for people of other organisations and in channels shared with
         them, and SlackCallFailed where Slack cannot say: unknown is never public.
         """
-        if self._remember("guest", asked.asker, self._is_guest):
+        if self._cached("guest", asked.asker, self._is_guest):
             raise Refused("guest")
         if self._is_shared(asked):
             raise Refused("shared_channel")
@@ -54,7 +54,7 @@ class Audiences:
             return Audience.of(PUBLIC, f"slack_channel:{asked.channel}")
         own = Audience.of(PUBLIC, f"slack_user:{asked.asker}")
         try:
-            channels = self._remember("channels", asked.asker, self._channels_of)
+            channels = self._cached("channels", asked.asker, self._channels_of)
         except SlackCallFailed as error:
             _log.warning("%s Answering from public documents alone.", error)
             return own
@@ -64,17 +64,17 @@ class Audiences:
         """As the event told, else as Slack says now."""
         if asked.is_shared is not None or asked.is_direct:
             return bool(asked.is_shared)
-        return bool(self._remember("shared", asked.channel, self._ask_if_shared))
+        return bool(self._cached("shared", asked.channel, self._ask_if_shared))
 
-    def _remember(self, kind: str, key: str, ask: Callable[[str], Any]) -> Any:
+    def _cached(self, kind: str, key: str, ask: Callable[[str], Any]) -> Any:
         now = self._clock()
         with self._lock:
-            known = self._known.get((kind, key))
+            known = self._cache.get((kind, key))
         if known and now - known[0] < _SECONDS:
             return known[1]
         value = ask(key)
         with self._lock:
-            self._known[(kind, key)] = (now, value)
+            self._cache[(kind, key)] = (now, value)
         return value
 
     def _is_guest(self, user: str) -> bool:

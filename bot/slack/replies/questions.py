@@ -1,38 +1,45 @@
-"""From a kept question to its finished reply, as a durable job."""
+"""The path of one question: stored, queued behind its thread, answered and posted by a durable job.
+
+Question → ``take`` → ThreadQueue → ``_job``: load the question, begin a reply (step "reply"), write
+the answer for its audience (step "write"), post it (step "post").
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 from slack_sdk import WebClient
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from bot.answering.pipeline import Pipeline, Progress, Show
+from bot.answering.pipeline import Pipeline
 from bot.domain.errors import LorebotError, QuestionForgotten
-from bot.domain.values import Asked, Ending, Occasion, Question
+from bot.domain.values import Asked, Ending, Occasion, Question, Stage
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
 from bot.records.channels import Channels
 from bot.records.turns import Turns
 from bot.serving.model import Cancellation
-from bot.slack.connection.calls import SlackCallFailed, slack_call, temporary
-from bot.slack.connection.pace import Paces
-from bot.slack.rendering import blocks
-from bot.slack.rendering.blocks import Rendered
-from bot.slack.rendering.phrases import Phrases
-from bot.slack.rendering.spoken import Spoken
+from bot.slack.connection.calls import SlackCallFailed, temporary
+from bot.slack.connection.rate_limits import RateLimits
+from bot.slack.rendering import messages
+from bot.slack.rendering.messages import SlackMessage
+from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.attachments import Attachments
 from bot.slack.replies.audience import Audiences, Refused
-from bot.slack.replies.private_reply import PrivateReply
+from bot.slack.replies.ephemeral import EphemeralReply, post_directly
 from bot.slack.replies.reply import Reply
-from bot.slack.replies.running import Running
+from bot.slack.replies.running import RunningAnswers
 from bot.slack.replies.status import StatusLines
 from bot.slack.replies.thread import earlier_turns
-from bot.slack.replies.turns import ThreadQueue
+from bot.slack.replies.thread_queue import ThreadQueue
 from bot.telemetry import counters as counted
 from bot.telemetry.spans import answering, receiving
+from indexer.documents import Passage
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -42,23 +49,31 @@ _WRITE_ATTEMPTS, _POST_ATTEMPTS = 5, 10
 
 
 class AnyReply(Protocol):
-    """Where an answer appears. ``ts`` is its message, empty where there is none yet."""
+    """Where an answer appears: Reply or EphemeralReply. ``ts`` is its message, "" for none yet."""
 
     ts: str
 
     def begin(self) -> str: ...
 
-    @property
-    def progress(self) -> Progress: ...
+    def progress(self, stage: Stage, passages: Sequence[Passage]) -> None: ...
 
-    @property
-    def show(self) -> Show: ...
+    def show(self, text: str) -> None: ...
 
-    def complete(self, rendered: Rendered) -> None: ...
+    def complete(self, rendered: SlackMessage) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A question while it is answered."""
+
+    asked: Asked
+    phrases: Phrases
+    reply: AnyReply
+    cancellation: Cancellation
 
 
 class Questions:
-    """Takes questions in, and answers each once, whatever happens meanwhile."""
+    """Takes questions, and answers each exactly once, over crashes and redeliveries."""
 
     def __init__(
         self,
@@ -68,8 +83,8 @@ class Questions:
         channels: Channels,
         audiences: Audiences,
         attachments: Attachments,
-        spoken: Spoken,
-        running: Running,
+        phrasebook: Phrasebook,
+        running: RunningAnswers,
         turns: Turns,
         jobs: Jobs,
     ) -> None:
@@ -79,118 +94,110 @@ class Questions:
         self._channels = channels
         self._audiences = audiences
         self._attachments = attachments
-        self._spoken = spoken
+        self._phrasebook = phrasebook
         self._running = running
         self._jobs = jobs
-        self._paces = Paces()
-        self._status = StatusLines(client, spoken)
-        self._turnstile = ThreadQueue(turns, jobs, _JOB)
-        jobs.register(_JOB, self._in_turn)
+        self._limits = RateLimits()
+        self._status = StatusLines(client, phrasebook)
+        self._queue = ThreadQueue(turns, jobs, _JOB)
+        jobs.register(_JOB, self._job)
 
     def take(self, asked: Asked) -> None:
-        """Keep a question, to be answered in its turn; one that is known already is left alone."""
+        """Store a question and queue it; a known one is not asked again.
+
+        Raises RecordsError: Slack then gets no receipt, and sends the question again.
+        """
         with receiving(asked.id):
             is_new = self._answers.ask(asked)
             if is_new:
                 counted.QUESTIONS.labels(asked.occasion).inc()
             if is_new and asked.occasion is not Occasion.OVERHEARD:
                 self._status.show(asked)
-            self._turnstile.enter(asked)
+            self._queue.enter(asked)
 
-    def _in_turn(self, question_id: str) -> None:
-        """The job."""
+    def _job(self, question_id: str) -> None:
+        """Answers a question whose turn has come.
+
+        A step may be repeated after a crash, but not once it has finished: its result is kept.
+        """
         with (
-            self._jobs.at_end(lambda: self._turnstile.leave(question_id)),
+            self._jobs.at_end(lambda: self._queue.leave(question_id)),
             answering(question_id),
         ):
-            self._answer(question_id)
+            asked, phrases = self._load(question_id)
+            with self._running.answering(asked) as cancellation:
+                reply = self._reply(asked, phrases, cancellation)
+                work = _Work(asked, phrases, reply, cancellation)
+                try:
+                    self._begin_reply(work)
+                    answer_id, apology = self._write(work)
+                    self._post(work, answer_id, apology)
+                except SlackCallFailed as error:
+                    self._tell_asker(work, error)
+                finally:
+                    self._status.clear(asked)
 
-    def _answer(self, question_id: str) -> None:
-        """Each step may be repeated after a crash, and none is once it has finished."""
-        asked, spoken = self._looked_up(question_id)
-        with self._running.answering(asked) as cancellation:
-            reply = self._reply(asked, spoken, cancellation)
-            try:
-                with counted.stage("reply"):
-                    reply.ts = self._jobs.step(
-                        "reply", reply.begin, temporary, attempts=_POST_ATTEMPTS
-                    )
-                if reply.ts:
-                    counted.note_first_sign(asked, "message")
-                left = iter(range(_WRITE_ATTEMPTS - 1, -1, -1))
-                answer_id, apology = self._jobs.step(
-                    "write",
-                    lambda: self._write(asked, spoken, reply, cancellation, not next(left)),
-                    temporary,
-                    attempts=_WRITE_ATTEMPTS,
-                )
-                with counted.stage("post"):
-                    self._jobs.step(
-                        "post",
-                        lambda: self._post(asked, spoken, reply, answer_id, apology),
-                        temporary,
-                        attempts=_POST_ATTEMPTS,
-                    )
-            except SlackCallFailed as error:
-                _log.warning("Question %s has no reply: %s", asked.id, error)
-                counted.note_ending(asked, counted.FAILED)
-                self._jobs.step(
-                    "tell", lambda: self._tell(asked, spoken), temporary, attempts=_POST_ATTEMPTS
-                )
-            finally:
-                self._status.clear(asked)
-
-    def _looked_up(self, question_id: str) -> tuple[Asked, Phrases]:
-        """In no step, which would keep the text of the question; so tried again like one."""
-        patiently = Retrying(
+    def _load(self, question_id: str) -> tuple[Asked, Phrases]:
+        """Not a step, which would keep the text of the question; but retried like one."""
+        retrying = Retrying(
             retry=retry_if_exception(temporary),
             wait=wait_exponential(),
             stop=stop_after_attempt(_POST_ATTEMPTS),
             reraise=True,
         )
-        asked = patiently(self._answers.asked, question_id)
-        return asked, patiently(self._spoken.to, asked)
+        asked = retrying(self._answers.asked, question_id)
+        return asked, retrying(self._phrasebook.for_reply, asked)
 
-    def _reply(self, asked: Asked, spoken: Phrases, cancellation: Cancellation) -> AnyReply:
+    def _reply(self, asked: Asked, phrases: Phrases, cancellation: Cancellation) -> AnyReply:
         if asked.occasion is Occasion.COMMAND:
-            return PrivateReply(self._client, asked)
+            return EphemeralReply(self._client, asked)
         return Reply(
             self._client,
             self._answers,
             self._status,
-            self._paces,
+            self._limits,
             asked,
-            spoken,
+            phrases,
             on_stop=cancellation.cancel,
         )
 
-    def _write(
-        self,
-        asked: Asked,
-        spoken: Phrases,
-        reply: AnyReply,
-        cancellation: Cancellation,
-        is_last: bool,
-    ) -> tuple[str, str]:
-        """The answer's id, or else the sentence to say instead: nobody is left in silence.
+    def _begin_reply(self, work: _Work) -> None:
+        with counted.stage("reply"):
+            work.reply.ts = self._jobs.step(
+                "reply", work.reply.begin, temporary, attempts=_POST_ATTEMPTS
+            )
+        if work.reply.ts:
+            counted.note_first_sign(work.asked, "message")
 
-        What may pass is raised, to be tried again, unless this is the last attempt.
-        """
+    def _write(self, work: _Work) -> tuple[str, str]:
+        """The answer's id, or "" and the sentence to say instead: every question gets a reply."""
+        attempts = count(1)
+        return self._jobs.step(
+            "write",
+            lambda: self._try_to_answer(work, is_last=next(attempts) >= _WRITE_ATTEMPTS),
+            temporary,
+            attempts=_WRITE_ATTEMPTS,
+        )
+
+    def _try_to_answer(self, work: _Work, *, is_last: bool) -> tuple[str, str]:
+        """As ``_write``; what is temporary is raised, to be tried again, but for the last time."""
+        asked, phrases = work.asked, work.phrases
         try:
-            return self._answers.find(asked.id) or self._answered(asked, reply, cancellation), ""
+            return self._answers.find(asked.id) or self._answer(work), ""
         except Refused as refusal:
-            return "", getattr(spoken, refusal.phrase)
+            return "", getattr(phrases, refusal.phrase)
         except (LorebotError, IndexerError) as error:
             if temporary(error) and not is_last:
                 raise
             _log.warning("Question %s was not answered: %s", asked.id, error)
-            return "", spoken.failed
+            return "", phrases.failed
         except Exception:  # noqa: BLE001 - a bug must not leave people with a placeholder
             _log.exception("Question %s failed.", asked.id)
-            return "", spoken.unexpected
+            return "", phrases.unexpected
 
-    def _answered(self, asked: Asked, reply: AnyReply, cancellation: Cancellation) -> str:
-        """Answer for exactly those who will read it, and keep the answer."""
+    def _answer(self, work: _Work) -> str:
+        """Answer for exactly the people who will read it, and store the answer; its id."""
+        asked = work.asked
         channel = self._channels.of(asked.channel)
         question = Question(
             id=asked.id,
@@ -200,7 +207,7 @@ class Questions:
             channel=asked.channel,
             thread=asked.thread,
             history=earlier_turns(self._client, asked),
-            language=self._spoken.chosen(asked),
+            language=self._phrasebook.chosen_language(asked),
             persona=channel.persona,
             sources=channel.sources,
         )
@@ -209,38 +216,49 @@ class Questions:
             self._answers.note_files(asked.id, files)
         answer = self._pipeline.answer(
             question,
-            reply.show,
-            cancellation,
-            progress=reply.progress,
+            work.reply.show,
+            work.cancellation,
+            progress=work.reply.progress,
             attachments=documents,
         )
         answer_id = self._answers.save(answer)
         counted.note_answer(answer, answer_id)
         return answer_id
 
-    def _post(
-        self, asked: Asked, spoken: Phrases, reply: AnyReply, answer_id: str, apology: str
-    ) -> None:
+    def _post(self, work: _Work, answer_id: str, apology: str) -> None:
+        with counted.stage("post"):
+            self._jobs.step(
+                "post",
+                lambda: self._complete_reply(work, answer_id, apology),
+                temporary,
+                attempts=_POST_ATTEMPTS,
+            )
+
+    def _complete_reply(self, work: _Work, answer_id: str, apology: str) -> None:
+        asked, phrases = work.asked, work.phrases
         with suppress(QuestionForgotten):
             asked = self._answers.asked(asked.id)  # again: files may have been refused meanwhile
         answer = self._answers.answer(answer_id) if answer_id else None
         if asked.occasion is Occasion.OVERHEARD and (
             answer is None or answer.ending not in (Ending.GENERATED, Ending.QUOTED)
         ):
-            return  # nobody has asked the bot, so nobody misses it
+            return  # the bot was not asked: without an answer it keeps quiet
         if answer:
-            rendered = blocks.answered(answer_id, answer, asked, spoken)
+            rendered = messages.answered(answer_id, answer, asked, phrases)
         else:
-            rendered = blocks.apology(apology or spoken.unexpected, asked.id, spoken)
-        reply.complete(rendered)
+            rendered = messages.apology(apology or phrases.unexpected, asked.id, phrases)
+        work.reply.complete(rendered)
         counted.note_ending(asked, answer.ending if answer else counted.FAILED)
 
-    def _tell(self, asked: Asked, spoken: Phrases) -> None:
-        """Where the bot may not write in a channel, the asker alone is told."""
-        if asked.occasion is Occasion.OVERHEARD:
-            return
-        told = blocks.note(spoken.not_there)
-        with slack_call("tell the asker"):
-            self._client.chat_postMessage(
-                channel=asked.asker, text=told.text, blocks=told.blocks, unfurl_links=False
-            )
+    def _tell_asker(self, work: _Work, error: SlackCallFailed) -> None:
+        """In a direct message, where the bot may not write in a channel."""
+        asked = work.asked
+        _log.warning("Question %s has no reply: %s", asked.id, error)
+        counted.note_ending(asked, counted.FAILED)
+        told = messages.note(work.phrases.not_there)
+
+        def post() -> None:
+            if asked.occasion is not Occasion.OVERHEARD:
+                post_directly(self._client, asked.asker, told)
+
+        self._jobs.step("tell", post, temporary, attempts=_POST_ATTEMPTS)

@@ -1,4 +1,4 @@
-"""Answers that are being worked on in this process, and the stop button that ends them."""
+"""The answers this process is working on, and the stop button that cancels them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.domain.values import Asked
 from bot.serving.model import Cancellation
 
 
-class Running:
+class RunningAnswers:
     """Safe from several threads."""
 
     def __init__(self, new_cancellation: Callable[[], Cancellation]) -> None:
@@ -22,9 +22,10 @@ class Running:
         self._asked: dict[str, tuple[Asked, Cancellation]] = {}
 
     def listen(self, app: App) -> None:
-        @app.event("agent_session_stopped")
-        def stopped(event: dict[str, Any]) -> None:
-            self.stop(event["channel"], event["thread_ts"], event["user"])
+        app.event("agent_session_stopped")(self.on_stop)
+
+    def on_stop(self, event: dict[str, Any]) -> None:
+        self.stop(event["channel"], event["thread_ts"], event["user"])
 
     @contextmanager
     def answering(self, asked: Asked) -> Iterator[Cancellation]:
@@ -41,7 +42,8 @@ class Running:
     def stop(self, channel: str, thread: str, person: str) -> None:
         """Stop what that person has asked in that thread.
 
-        Somebody else's answer goes on, unless Slack ends its stream: then that says so itself.
+        The answer to another asker goes on, unless Slack ends its stream: then the next call to
+        the stream says so.
         """
         with self._lock:
             meant = [

@@ -1,4 +1,4 @@
-"""A native stream: an answer's stages as tasks with sources, then its text as it is written."""
+"""Slack's native stream: an answer's stages as tasks with sources, then its text as it grows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from slack_sdk.models.blocks.block_elements import UrlSourceElement
 from slack_sdk.models.messages.chunk import Chunk, MarkdownTextChunk, TaskUpdateChunk
 
 from bot.domain.values import Asked, Stage, distinct_documents
-from bot.slack.connection.calls import SlackCallFailed, slack_call, without_retries
-from bot.slack.connection.pace import Pace, Paces
-from bot.slack.rendering.blocks import MARKDOWN_CHARACTERS, Rendered
+from bot.slack.connection.calls import SlackCallFailed, slack_call
+from bot.slack.connection.clients import without_retries
+from bot.slack.connection.rate_limits import RateLimits, TokenBucket
 from bot.slack.rendering.deltas import Deltas
+from bot.slack.rendering.messages import MARKDOWN_CHARACTERS, SlackMessage
 from bot.slack.rendering.mrkdwn import cut, source_label
 from bot.slack.rendering.phrases import Phrases
 from indexer.documents import Passage
@@ -29,23 +30,23 @@ _TITLE_CHARACTERS = 200
 
 
 class Stream:
-    """One message that grows. After any failure it takes no more; ``failure`` says Slack's word.
+    """One message that grows. After any failure it takes no more; ``failure`` is Slack's error.
 
-    ``on_stop`` is called when Slack says that somebody has stopped it. Not for several threads.
+    ``on_stop`` is called when Slack says that a person has stopped it. Not for several threads.
     """
 
     def __init__(
         self,
         client: WebClient,
         asked: Asked,
-        spoken: Phrases,
-        paces: Paces,
+        phrases: Phrases,
+        limits: RateLimits,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = without_retries(client)
         self._asked = asked
-        self._spoken = spoken
-        self._pace: Pace = paces.appends
+        self._phrases = phrases
+        self._appends: TokenBucket = limits.appends
         self._on_stop = on_stop
         self._deltas = Deltas(MARKDOWN_CHARACTERS)
         self._running: dict[Stage, TaskUpdateChunk] = {}
@@ -65,7 +66,7 @@ class Stream:
                 recipient_team_id=self._asked.team or None,
                 recipient_user_id=self._asked.asker,
                 task_display_mode="timeline",
-                chunks=self._taken(),
+                chunks=self._take_waiting(),
             )
         self.ts = str(started["ts"])
         return self.ts
@@ -77,9 +78,9 @@ class Stream:
         self._complete_tasks()
         documents = distinct_documents(passages)
         titles = {
-            Stage.SEARCH: self._spoken.searching,
-            Stage.READ: self._spoken.reading.format(count=len(documents)),
-            Stage.WRITE: self._spoken.writing,
+            Stage.SEARCH: self._phrases.searching,
+            Stage.READ: self._phrases.reading.format(count=len(documents)),
+            Stage.WRITE: self._phrases.writing,
         }
         task = TaskUpdateChunk(
             id=task_id(self._asked.id, stage),
@@ -95,13 +96,13 @@ class Stream:
         self._text = text
         self._flush()
 
-    def finish(self, rendered: Rendered, metadata: dict[str, Any]) -> bool:
+    def finish(self, rendered: SlackMessage, metadata: dict[str, Any]) -> bool:
         """Complete the message; False where it must be replaced instead."""
         rest = self._deltas.rest(rendered.body)
         if self.failure is not None or rest is None or not self.ts:
             return False
         self._complete_tasks()
-        chunks = [*self._taken(), *([MarkdownTextChunk(text=rest)] if rest else [])]
+        chunks = [*self._take_waiting(), *([MarkdownTextChunk(text=rest)] if rest else [])]
         try:
             with slack_call("complete a stream"):
                 self._client.chat_stopStream(
@@ -121,11 +122,11 @@ class Stream:
         early = time.monotonic() - self._called_at < _SECONDS_BETWEEN
         if not self.ts or self.failure is not None or early or not (delta or self._waiting):
             return
-        if not self._pace.take():
+        if not self._appends.take():
             return
         self._called_at = time.monotonic()
         waiting = dict(self._waiting)
-        chunks = [*self._taken(), *([MarkdownTextChunk(text=delta)] if delta else [])]
+        chunks = [*self._take_waiting(), *([MarkdownTextChunk(text=delta)] if delta else [])]
         try:
             with slack_call("append to a stream"):
                 self._client.chat_appendStream(
@@ -136,11 +137,11 @@ class Stream:
                 self._fail(error)
                 return
             self._waiting = waiting | self._waiting
-            self._pace.pause(error.retry_after)
+            self._appends.pause(error.retry_after)
         else:
             self._deltas.keep(delta)
 
-    def _taken(self) -> list[Chunk]:
+    def _take_waiting(self) -> list[Chunk]:
         taken, self._waiting = list(self._waiting.values()), {}
         return list(taken)
 
@@ -159,7 +160,7 @@ class Stream:
 
 
 def task_id(question_id: str, stage: Stage) -> str:
-    """Names the question, so that a stream is found again in its thread."""
+    """Names the question, so that a stream is found again: see ``thread.holds_reply_to``."""
     return f"{question_id}/{stage}"
 
 

@@ -1,4 +1,4 @@
-"""A question's thread: the turns that give a follow-up its meaning, and our own replies."""
+"""A question's thread: the conversation before a follow-up, and which messages are our replies."""
 
 from __future__ import annotations
 

@@ -86,6 +86,8 @@ class TestPostprocessors:
         turned = index.retriever(PUBLIC).passages("sabbatical")
         assert titles(turned) == titles(plain)[::-1]
         assert [passage.score for passage in turned] == [1.0, 0.0]
+        (_, why), _ = index.retriever(PUBLIC).explained("sabbatical")
+        assert (why.fused, why.reranked) == (0.0, 1.0)
         index = open_with(postprocessors=[named("Backwards", top_n=1)])
         assert len(index.retriever(PUBLIC).passages("sabbatical")) == 1
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.slack.connection import manifest as module
 from bot.slack.connection.manifest import manifest
-from bot.workspace.scopes import ALL_SCOPES
+from bot.workspace.web_api.scopes import ALL_SCOPES
 
 KEPT = Path(module.__file__).with_suffix(".json")
 

@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 import pytest
 
-from bot.slack.rendering.phrases import phrases, phrases_for
+from bot.slack.rendering.phrases import phrases_for, phrases_in
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl")
 _WORDS = re.compile(r"\{(\w+)\}")
@@ -16,7 +16,7 @@ _BUTTONS = (
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_language_says_everything_with_the_same_words_filled_in(code: str) -> None:
-    english, spoken = asdict(phrases("en")), asdict(phrases(code))
+    english, spoken = asdict(phrases_in("en")), asdict(phrases_in(code))
     for name, phrase in spoken.items():
         assert phrase.strip(), name
         assert sorted(_WORDS.findall(phrase)) == sorted(_WORDS.findall(english[name])), name
@@ -25,18 +25,18 @@ def test_every_language_says_everything_with_the_same_words_filled_in(code: str)
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_phrases_keep_to_slacks_limits(code: str) -> None:
-    spoken = asdict(phrases(code))
+    spoken = asdict(phrases_in(code))
     assert all(len(spoken[name]) <= 24 for name in _SHORT)
     assert all(len(spoken[name]) <= 75 for name in _BUTTONS)
     assert len(spoken["status"]) <= 50
 
 
 def test_an_unknown_language_is_spoken_to_in_english() -> None:
-    assert phrases("tlh") is phrases("en")
-    assert phrases_for("Как мне получить доступ к серверу?") is phrases("en")
+    assert phrases_in("tlh") is phrases_in("en")
+    assert phrases_for("Как мне получить доступ к серверу?") is phrases_in("en")
 
 
 def test_a_chosen_language_wins_over_the_one_written_in() -> None:
     question = "Wie bekomme ich Zugang zum Server?"
-    assert phrases_for(question) is phrases("de")
-    assert phrases_for(question, "nl") is phrases("nl")
+    assert phrases_for(question) is phrases_in("de")
+    assert phrases_for(question, "nl") is phrases_in("nl")

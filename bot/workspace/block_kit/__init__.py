@@ -1,0 +1,1 @@
+"""Block Kit: its limits, its elements, and what people fill in."""

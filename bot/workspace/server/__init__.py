@@ -1,0 +1,1 @@
+"""The running workspace: its server, its teams, and what tests make people do."""

@@ -1,0 +1,1 @@
+"""The Web API: calls, their tokens, scopes and limits, and the methods."""

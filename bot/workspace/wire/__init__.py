@@ -1,0 +1,1 @@
+"""How Slack writes people, messages, mentions and links."""
