@@ -99,8 +99,11 @@ class FilesSource(Table):
     """``[[sources]] kind = "files"``: a folder of documents, for instance a git checkout."""
 
     kind: Literal["files"] = "files"
+    """A folder, unless another kind is named."""
     name: SourceName
+    """Of your choice, lower case; ids of its documents begin with it."""
     path: Path
+    """The folder."""
     audience: Principals = ()
     """Who may read pages without an audience of their own; empty refuses such pages."""
     audiences: dict[str, SomePrincipals] = {}
@@ -114,10 +117,13 @@ class SlackSource(Table):
     """``[[sources]] kind = "slack"``: what was said in the channels the bot is a member of."""
 
     kind: Literal["slack"] = "slack"
+    """Slack's history."""
     name: SourceName
+    """Of your choice, lower case; ids of its documents begin with it."""
     token: Secret = Field(
         default_factory=lambda: SecretStr(_variables().get("lorebot_slack_bot_token", ""))
     )
+    """The bot's; unset means ``[slack] bot_token`` as the environment gives it."""
     channels: tuple[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]+$")], ...] = ()
     """Ids of the channels to index; empty means every channel the bot is a member of."""
     reread_days: int | None = Field(default=None, ge=0)
@@ -125,13 +131,16 @@ class SlackSource(Table):
     or the latest reply has changed: what is missed are edits of old replies. Unset means that
     every sync reads every thread, at some 50 threads a minute."""
     api_url: str = "https://slack.com/api/"
+    """Another address only for a Slack-compatible server."""
 
 
 class LlamaHubSource(Table):
     """``[[sources]] kind = "llamahub"``: what any LlamaHub reader loads."""
 
     kind: Literal["llamahub"] = "llamahub"
+    """A reader of LlamaIndex."""
     name: SourceName
+    """Of your choice, lower case; ids of its documents begin with it."""
     reader: str = Field(pattern=r"^[\w.]+:\w+$")
     """``module:Class``, for instance ``llama_index.readers.notion:NotionPageReader``."""
     arguments: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
@@ -139,10 +148,13 @@ class LlamaHubSource(Table):
     load: Annotated[dict[str, Any], BeforeValidator(_secret)] = {}
     """For its ``load_data``."""
     audience: SomePrincipals
+    """Who may read all that it loads."""
     id_field: str = ""
     """The metadata field that names a document for good; empty means the reader's own id."""
     title_field: str = "title"
+    """The metadata field with a document's title."""
     url_field: str = "url"
+    """The metadata field with the address that citations link to."""
 
 
 def _files_by_default(value: object) -> object:
@@ -169,6 +181,7 @@ class FusedRetriever(NamedClass):
     """``[[index.retrievers]]``: a LlamaIndex retriever whose finds join those of the index."""
 
     name: SourceName
+    """Of your choice, lower case; channels can choose it among the sources."""
     audience: SomePrincipals
     """Who may read what it finds; a node whose metadata names an ``audience`` is for fewer."""
     weight: float = Field(default=0.5, gt=0, le=1)
@@ -179,25 +192,31 @@ class ExtractionTable(Table):
     """``[extraction]``: what reading one file may cost before it is given up and reported."""
 
     seconds: float = Field(default=60, gt=0)
+    """Time to read one file."""
     memory_megabytes: int = Field(default=1024, ge=256)
     """Address space of the process that reads, and most that an archive may unpack to."""
     file_megabytes: int = Field(default=50, ge=1)
+    """Larger files are not read."""
     text_megabytes: int = Field(default=20, ge=1)
+    """Files with more text than this are not read."""
 
 
 class StoreTable(Table):
     """``[store]``: where the index is kept: a file of this machine, or a Weaviate server."""
 
     kind: Literal["sqlite", "weaviate"] = "sqlite"
+    """``sqlite`` is a file in ``data_dir``, ``weaviate`` a server."""
     url: str = Field(default="", pattern=r"^(https?://[^/?#@\s]+/?)?$")
     """Of the server's HTTP side, for instance ``http://weaviate:8080``; https secures gRPC too."""
     grpc_host: str = ""
     """Empty means the host of ``url``."""
     grpc_port: int = Field(default=50051, ge=1, le=65535)
+    """Of the server's gRPC side."""
     api_key: Secret | None = None
+    """Of the server, where it asks for one."""
     collection: str = Field(default="Lorebot", pattern=r"^[A-Z][A-Za-z0-9]{0,99}$")
     """Several indexes share a server under different names."""
-    replication_factor: int = Field(default=1, ge=1, description="nodes that hold each object")
+    replication_factor: int = Field(default=1, ge=1, description="Nodes that hold each object.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -217,20 +236,25 @@ class IndexTable(Table):
 
     embedder: str = "all-MiniLM-L6-v2"
     """The default embedder by name, or the path of any GGUF embedding model."""
-    threads: int = Field(default=0, ge=0, description="threads of the embedder; 0 means all cores")
+    threads: int = Field(default=0, ge=0, description="Threads of the embedder; 0 means all cores.")
     dense_weight: float = Field(default=0.5, ge=0, le=1)
+    """Of the vectors' scores, beside the words' in hybrid search; 0 means words alone."""
     candidates: int = Field(default=30, ge=1, le=1000)
+    """Chunks that each leg of the search contributes, and the most that are reranked."""
     passages: int = Field(default=6, ge=1, le=50)
+    """Passages that a question is answered from, at most."""
     merge_neighbours: bool = True
     """Chunks that stand side by side and are about as relevant become one passage."""
     freshness_weight: float = Field(default=0.02, ge=0, le=1)
     """What age can make of a score in 0..1 at most; pages without a date neither gain nor lose."""
     half_life_days: float = Field(default=730, gt=0)
+    """After so many days half of a page's freshness is left."""
     reranker: Path | None = None
     """A GGUF cross-encoder that scores the candidates again, for instance bge-reranker-v2-m3."""
     postprocessors: tuple[NamedClass, ...] = ()
     """LlamaIndex node postprocessors, in order, after our own: they may score, order and drop."""
     retrievers: tuple[FusedRetriever, ...] = ()
+    """LlamaIndex retrievers whose finds join those of the index."""
     shrink_limit: float = Field(default=0.5, ge=0, le=1)
     """A source that loses more than this share of its documents at once keeps them, and asks."""
     worker: bool = False

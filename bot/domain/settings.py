@@ -36,18 +36,23 @@ class ModelTable(Table):
     url: str = ""
     """An OpenAI-compatible server (llama-server, vLLM), such as http://127.0.0.1:8080/v1."""
     api_key: SecretStr = SecretStr("")
+    """Of that server, where it asks for one."""
     name: str = ""
     """Which of the server's models; empty means its only one."""
     llm: NamedClass | None = None
     """``[model.llm]``: an LLM of LlamaIndex by class and arguments, which gives verdicts but no
     probabilities."""
     context_tokens: int = Field(default=4096, ge=512)
+    """Room for question, passages and answer together."""
     answer_tokens: int = Field(default=600, ge=16)
+    """Length of an answer, at most."""
     answer_seconds: float = Field(default=180.0, gt=0)
     """After this the documents are quoted instead; what is supported until then is kept."""
-    threads: int = Field(default=0, ge=0, description="0 means all cores")
-    slots: int = Field(default=2, ge=1, le=64, description="answers written at the same time")
-    gpu_layers: int = Field(default=0, ge=-1, description="-1 means all layers")
+    threads: int = Field(default=0, ge=0, description="Threads of the model; 0 means all cores.")
+    slots: int = Field(default=2, ge=1, le=64, description="Answers written at the same time.")
+    gpu_layers: int = Field(
+        default=0, ge=-1, description="Layers that a GPU computes; -1 means all."
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -80,17 +85,23 @@ class SlackTable(Table):
     """
 
     bot_token: SecretStr = SecretStr("")
+    """``xoxb-…``: what the bot calls Slack with."""
     app_token: SecretStr = SecretStr("")
+    """``xapp-…``: what Socket Mode is opened with."""
     api_url: str = "https://slack.com/api/"
     """Another address only for a Slack-compatible server, such as the local workspace."""
     mode: Literal["socket", "http"] = "socket"
+    """How events arrive: over a connection that the bot opens, or posted to it."""
     listen: str = "127.0.0.1:3000"
     """HOST:PORT that HTTP requests are taken at, behind whatever terminates TLS."""
     url: str = Field(default="", pattern=r"^(https?://[^\s?#]+)?$")
     """The public address in front of ``listen``, such as https://lorebot.example.com."""
     signing_secret: SecretStr = SecretStr("")
+    """Over HTTP: what Slack signs its requests with."""
     client_id: str = ""
+    """Of the app, where several workspaces install it by OAuth."""
     client_secret: SecretStr = SecretStr("")
+    """Of the app, beside ``client_id``."""
     workspaces: tuple[Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+$")], ...] = ()
     """The only workspaces that may install: its people read every public document."""
     token_keys: SecretStr = SecretStr("")
@@ -100,7 +111,8 @@ class SlackTable(Table):
     digest_channel: str = Field(default="", pattern=r"^([CG][A-Z0-9]+)?$")
     """Where unanswered questions are posted each week; empty means nowhere."""
     digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
-    digest_hour: int = Field(default=9, ge=0, le=23, description="in UTC")
+    """When the digest is posted."""
+    digest_hour: int = Field(default=9, ge=0, le=23, description="The hour of that, in UTC.")
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -126,7 +138,9 @@ class LogsTable(Table):
     """``[logs]``: lines on stderr, without content and without secrets."""
 
     format: Literal["text", "json"] = "text"
+    """``json`` is one object per line."""
     level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What is less important is left out."""
 
 
 class RecordsTable(Table):
@@ -172,6 +186,7 @@ class CanaryTable(Table):
     """Answers of the canary that people voted on, after which it answers everybody where it is
     probably ``better``; 0 leaves that to people."""
     better: float = Field(default=0.8, ge=0.5, lt=1)
+    """Probability that its share of thumbs up is the higher one, from which it is promoted."""
 
 
 class RetentionTable(Table):
