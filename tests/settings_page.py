@@ -29,8 +29,9 @@ _HEAD = """\
 
 `lorebot.toml` in the working directory, or wherever `LOREBOT_CONFIG` points. Every key can also be
 given as `LOREBOT_<TABLE>_<KEY>` in the environment, which wins; secrets belong there, or into files
-named by `LOREBOT_<TABLE>_<KEY>_FILE`. A misspelt setting is an error, never ignored; `lorebot-index`
-checks the tables that it reads. `lorebot doctor` says what is wrong with an installation.
+named by `LOREBOT_<TABLE>_<KEY>_FILE`. A misspelt setting is an error, never ignored;
+`lorebot-index` checks the tables that it reads. `lorebot doctor` says what is wrong with an
+installation.
 
 This page is made from the settings' own classes by `python -m tests.settings_page`; a test holds it
 to the code.

@@ -49,7 +49,7 @@ class ModelTable(Table):
     answer_seconds: float = Field(default=180.0, gt=0)
     """After this the documents are quoted instead; what is supported until then is kept."""
     threads: int = Field(default=0, ge=0, description="Threads of the model; 0 means all cores.")
-    slots: int = Field(default=2, ge=1, le=64, description="Answers written at the same time.")
+    slots: int = Field(default=2, ge=1, le=64, description="Answers written at once.")
     gpu_layers: int = Field(
         default=0, ge=-1, description="Layers that a GPU computes; -1 means all."
     )
