@@ -25,8 +25,6 @@ from bot.records.audit import BOT
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, VoteRow
 
-_SHORT_HASH = 12
-
 
 class Decision(StrEnum):
     NO_CANARY = "no canary"
@@ -136,20 +134,16 @@ def _began(history: Iterable[Change], canary: Canary) -> datetime:
 
 def _thumbs(database: Database, version: ModelVersion | None, since: datetime) -> Thumbs:
     """Of the answers a version has given; without one, of the answers that no model gave."""
-    if version:
-        weights, adapter = version.fingerprint
-        by_version = AnswerRow.model.endswith(f"@{weights[:_SHORT_HASH]}")
-    else:
-        adapter, by_version = "", AnswerRow.model == ""
+    balance: dict[str, int] = {}
     with database.reading() as session:
         votes = session.execute(
-            select(VoteRow.answer_id, VoteRow.thumb)
+            select(VoteRow.answer_id, VoteRow.thumb, AnswerRow.model, AnswerRow.adapter)
             .join(AnswerRow, AnswerRow.id == VoteRow.answer_id)
-            .where(AnswerRow.answered_at >= since, AnswerRow.adapter == adapter, by_version)
+            .where(AnswerRow.answered_at >= since)
         )
-        balance: dict[str, int] = {}
-        for answer_id, thumb in votes:
-            balance[answer_id] = balance.get(answer_id, 0) + (1 if thumb == Thumb.UP else -1)
+        for answer_id, thumb, model, adapter in votes:
+            if version.has_answered(model, adapter) if version else model == "":
+                balance[answer_id] = balance.get(answer_id, 0) + (1 if thumb == Thumb.UP else -1)
     return Thumbs(
         up=sum(value > 0 for value in balance.values()),
         down=sum(value < 0 for value in balance.values()),

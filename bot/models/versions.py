@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.domain.errors import ModelError, RegistryError
+from bot.domain.values import Fingerprint, ModelLabel
 from bot.models.weights import identify
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -46,13 +47,18 @@ class ModelVersion:
 
     @property
     def stamp(self) -> str:
-        """Which adapter this is, and exactly which; "" without one."""
-        return f"{self.name}@{self.sha256[:12]}" if self.base else ""
+        """The adapter's label; "" without one."""
+        return str(ModelLabel.of(self.name, self.sha256)) if self.base else ""
 
     @property
-    def fingerprint(self) -> tuple[str, str]:
-        """SHA-256 of the weights, and the stamp: what a model that serves this version says."""
-        return (self.base or self).sha256, self.stamp
+    def fingerprint(self) -> Fingerprint:
+        """What the identity of a model that serves this version says, too."""
+        return Fingerprint((self.base or self).sha256, self.stamp)
+
+    def has_answered(self, model: str, adapter: str) -> bool:
+        """Whether these labels, as kept with an answer, are those of exactly these files."""
+        label, now = ModelLabel.parse(model), self.fingerprint
+        return label is not None and label.matches(now.weights) and adapter == now.adapter
 
     def check(self) -> None:
         """Read every file of this version, about a second a gigabyte.
