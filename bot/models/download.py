@@ -1,4 +1,8 @@
-"""Large files over HTTP: resumed where the connection broke, checked, and only then in place."""
+"""Downloads large files over HTTP: resumed where the connection broke, checked, then put in place.
+
+Files of the hub come this way too: ``hf_hub_download`` (2.4) keeps nothing of a download that
+failed, compares no SHA-256, gives up at the storage's first 503 and only warns of a full disk.
+"""
 
 from __future__ import annotations
 
