@@ -1,4 +1,4 @@
-"""A canary under watch: when its votes fall behind, what served before answers everybody again.
+"""Judges a canary by its votes: one that falls behind is called off, and a better one promoted.
 
 Each answer that people voted on counts once, by the majority of its thumbs. What is compared is
 what was answered since the canary began, by the canary and by the version that serves beside it:
@@ -79,8 +79,8 @@ class Watched:
 def watch_canary(database: Database, registry: Registry, table: CanaryTable) -> Watched:
     """Judge the canary that answers now, and act; call it from a schedule, or by hand.
 
-    What is done stands in the registry's history as done by ``lorebot``. Raises RegistryError
-    where somebody else ended the canary at the same moment, or its file is damaged.
+    The registry's history names ``lorebot`` as the actor. Raises RegistryError where another
+    process ended the canary at the same moment, or the canary's file is damaged.
     """
     now = registry.serving()
     if now.canary is None:
@@ -99,7 +99,7 @@ def watch_canary(database: Database, registry: Registry, table: CanaryTable) -> 
 
 
 def decide(table: CanaryTable, canary: Thumbs, worse: float) -> Decision:
-    """Calling off comes first: it costs little where it is wrong."""
+    """Rolling back is considered before promoting: it costs little where it is wrong."""
     if canary.count < table.least_answers:
         return Decision.WAITED
     if worse >= table.worse:

@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bot.domain.errors import RegistryError
 from bot.models.download import Progress, RemoteFile, download, unreachable
+from bot.models.gguf_file import file_sha256
 from bot.models.registry import Registry, taken
-from bot.models.versions import ModelVersion, checked_name, file_sha256
+from bot.models.versions import ModelVersion, checked_name
 
 _HUB = re.compile(
     r"hf:(?P<repository>[^/@\s]+/[^/@\s]+)/(?P<file>[^@\s]+\.gguf)(?:@(?P<revision>\S+))?"
@@ -83,8 +84,8 @@ def locate(source: str, sha256: str = "", endpoint: str | None = None) -> Remote
         )
     if parts.scheme == "http" and not sha256:
         raise RegistryError(
-            f"{parts.hostname} is asked without encryption, so that anybody on the way could "
-            "change the file: say with --sha256 which file you expect."
+            f"{parts.hostname} is asked without encryption, so the file could be changed on "
+            "the way: say with --sha256 which file you expect."
         )
     named = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     return RemoteFile(source, named, sha256)

@@ -1,4 +1,4 @@
-"""Versions of models: what may serve, what serves, and who gets a canary."""
+"""Versions of models: what may serve, what serves, and which questions a canary answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.domain.errors import ModelError, RegistryError
+from bot.domain.errors import RegistryError
 from bot.domain.values import Fingerprint, ModelLabel
-from bot.models.weights import identify
+from bot.models.gguf_file import file_sha256
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -61,7 +61,7 @@ class ModelVersion:
         return label is not None and label.matches(now.weights) and adapter == now.adapter
 
     def check(self) -> None:
-        """Read every file of this version, about a second a gigabyte.
+        """Read every file of this version, about a second per gigabyte.
 
         Raises RegistryError unless each is there and is the one that was registered.
         """
@@ -78,7 +78,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A version that some questions get: all in ``channels``, and a ``share`` in 0..1 of the rest.
+    """A version that answers some questions: all in ``channels``, a ``share`` in 0..1 of the rest.
 
     The share is stable: a thread that has got the canary once gets it again, in any process.
     """
@@ -129,11 +129,3 @@ def checked_name(name: str) -> str:
             "underscores (--name)."
         )
     return name
-
-
-def file_sha256(path: Path) -> str:
-    """Reads the whole file. Raises RegistryError where it is missing or no GGUF file."""
-    try:
-        return identify(path).sha256
-    except ModelError as error:
-        raise RegistryError(str(error)) from error

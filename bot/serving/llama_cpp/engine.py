@@ -19,7 +19,7 @@ from typing import Any
 
 from bot.domain.errors import ModelError, PromptTooLong
 from bot.domain.values import Message, ModelIdentity, ModelLabel
-from bot.models.weights import identify
+from bot.models.gguf_file import identify
 from bot.serving.llama_cpp.context import Context, Weights
 from bot.serving.llama_cpp.libllama import return_memory
 from bot.serving.llama_cpp.requests import Choice, Generation
