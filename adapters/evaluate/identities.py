@@ -20,4 +20,4 @@ def index_identity(index: Index) -> str:
 
 def model_identity(model: LanguageModel | None) -> str:
     """Which weights, through which adapter; "" for none."""
-    return f"{model.identity.sha256} {model.identity.adapter}".strip() if model else ""
+    return str(model.identity.fingerprint) if model else ""

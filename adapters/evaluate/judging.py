@@ -95,8 +95,7 @@ class ModelJudge:
 
     @property
     def name(self) -> str:
-        identity = self._model.identity
-        return f"{identity.name}@{identity.sha256[:12]}"
+        return str(self._model.identity.label)
 
     def supported(self, claims: Sequence[str], passages: Sequence[Passage]) -> list[bool]:
         """Passages that do not fit into the context together are read one part after the other:

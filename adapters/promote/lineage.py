@@ -14,7 +14,6 @@ from rich.tree import Tree
 from adapters.errors import ManifestError
 from adapters.promote.promote import LINEAGE
 from adapters.runs.manifest import Manifest
-from bot.domain.values import Versions
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
 from bot.records.database import Database
@@ -62,17 +61,12 @@ def lineage(which: str, database: Database, registry: Registry) -> Lineage:
             "link to its message, or one of the names that `lorebot model list` shows."
         )
     told = judged.answer.versions
-    served = next((one for one in versions.values() if has_answered(one, told)), None)
+    candidates = (one for one in versions.values() if one.has_answered(told.model, told.adapter))
+    served = next(candidates, None)
     made_by = " ".join(filter(None, (told.model, told.adapter))) or "quoting, without a model"
     if served is None:
         return Lineage(judged.answer_id, made_by, None, ())
     return _of(served, answer=judged.answer_id, made_by=made_by)
-
-
-def has_answered(version: ModelVersion, told: Versions) -> bool:
-    """Whether an answer's versions name exactly these files."""
-    weights, adapter = version.fingerprint
-    return told.model.endswith(f"@{weights[:_SHORT]}") and told.adapter == adapter
 
 
 def tree(found: Lineage) -> Tree:

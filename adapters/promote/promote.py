@@ -20,11 +20,12 @@ from adapters.promote.gate import objections
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Manifest, Run, run_stage
 from adapters.settings import PromoteTable
+from bot.domain.values import Fingerprint, ModelLabel
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
 
 LINEAGE = ".lineage.json"
-_SHORT, _SHORT_STAMP = 8, 12
+_SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ class Candidate:
     @property
     def is_measured(self) -> bool:
         """Whether what was evaluated is this file, with the very base that it is served with."""
-        weights, _, adapter = self.evaluated.inputs["candidate"].partition(" ")
+        measured = Fingerprint.parse(self.evaluated.inputs["candidate"])
         if self.base is None:
-            return (weights, adapter) == (self.sha256, "")
-        is_this = adapter.endswith(f"@{self.sha256[:_SHORT_STAMP]}")
-        return is_this and weights == self.base.outputs["gguf"].sha256
+            return measured == Fingerprint(self.sha256)
+        adapter = ModelLabel.parse(measured.adapter)
+        is_this = adapter is not None and adapter.matches(self.sha256)
+        return is_this and measured.weights == self.base.outputs["gguf"].sha256
 
     @property
     def is_verified(self) -> bool:
@@ -114,7 +116,7 @@ def promote(
 
 def identity(version: ModelVersion | None) -> str:
     """As an evaluation names a model: SHA-256 of the weights, and which adapter."""
-    return " ".join(filter(None, version.fingerprint)) if version else ""
+    return str(version.fingerprint) if version else ""
 
 
 def _not_the_file(registry: Registry, candidate: Candidate) -> list[str]:

@@ -182,7 +182,7 @@ class Pipeline:
             written.ending,
             Versions(
                 prompt=prompts.VERSION,
-                model=f"{identity.name}@{identity.sha256[:12]}" if identity else "",
+                model=str(identity.label) if identity else "",
                 adapter=identity.adapter if identity else "",
                 embedder=self._index.embedding.identity,
             ),

@@ -6,18 +6,77 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from indexer.documents import Audience, Passage
+
+_LABEL_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLabel:
+    """Which model or adapter file it was, in few characters: ``name@``, 12 digits of its SHA-256.
+
+    This is how records, metrics and manifests name a file. ``digits`` is "" where the weights are
+    unknown, as those of a remote server are: such a label matches no file.
+    """
+
+    name: str
+    digits: str
+
+    @classmethod
+    def of(cls, name: str, sha256: str) -> ModelLabel:
+        return cls(name, sha256[:_LABEL_DIGITS])
+
+    @classmethod
+    def parse(cls, text: str) -> ModelLabel | None:
+        """The inverse of ``str``; None for another text, such as "" where no model answered."""
+        name, mark, digits = text.rpartition("@")
+        return cls(name, digits) if mark and len(digits) in (0, _LABEL_DIGITS) else None
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digits}"
+
+    def matches(self, sha256: str) -> bool:
+        """Whether it is the label of that file, whatever the file is called today."""
+        return bool(self.digits) and self.digits == sha256[:_LABEL_DIGITS]
+
+
+class Fingerprint(NamedTuple):
+    """Exactly which files answer: the SHA-256 of the weights, and the label of the adapter."""
+
+    weights: str
+    adapter: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Fingerprint:
+        weights, _, adapter = text.partition(" ")
+        return cls(weights, adapter)
+
+    def __str__(self) -> str:
+        """As the manifest of an evaluation names a model; "" for one that is not known."""
+        return " ".join(filter(None, self))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which weights answered; stamped on every answer so that votes can be traced to a model."""
+    """Which weights answered; stamped on every answer so that votes can be traced to a model.
+
+    ``adapter`` is the label of the LoRA adapter, or its name alone on a remote server.
+    """
 
     name: str
     sha256: str
     adapter: str = ""
+
+    @property
+    def label(self) -> ModelLabel:
+        """The label of the weights."""
+        return ModelLabel.of(self.name, self.sha256)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(self.sha256, self.adapter)
 
 
 @dataclass(frozen=True, slots=True)

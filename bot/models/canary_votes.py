@@ -1,4 +1,4 @@
-"""A canary under watch: when its votes fall behind, what served before answers everybody again.
+"""Judges a canary by its votes: one that falls behind is called off, and a better one promoted.
 
 Each answer that people voted on counts once, by the majority of its thumbs. What is compared is
 what was answered since the canary began, by the canary and by the version that serves beside it:
@@ -24,8 +24,6 @@ from bot.models.versions import Canary, Change, ModelVersion
 from bot.records.audit import BOT
 from bot.records.database import Database
 from bot.records.tables import AnswerRow, VoteRow
-
-_SHORT_HASH = 12
 
 
 class Decision(StrEnum):
@@ -81,8 +79,8 @@ class Watched:
 def watch_canary(database: Database, registry: Registry, table: CanaryTable) -> Watched:
     """Judge the canary that answers now, and act; call it from a schedule, or by hand.
 
-    What is done stands in the registry's history as done by ``lorebot``. Raises RegistryError
-    where somebody else ended the canary at the same moment, or its file is damaged.
+    The registry's history names ``lorebot`` as the actor. Raises RegistryError where another
+    process ended the canary at the same moment, or the canary's file is damaged.
     """
     now = registry.serving()
     if now.canary is None:
@@ -101,7 +99,7 @@ def watch_canary(database: Database, registry: Registry, table: CanaryTable) -> 
 
 
 def decide(table: CanaryTable, canary: Thumbs, worse: float) -> Decision:
-    """Calling off comes first: it costs little where it is wrong."""
+    """Rolling back is considered before promoting: it costs little where it is wrong."""
     if canary.count < table.least_answers:
         return Decision.WAITED
     if worse >= table.worse:
@@ -136,20 +134,16 @@ def _began(history: Iterable[Change], canary: Canary) -> datetime:
 
 def _thumbs(database: Database, version: ModelVersion | None, since: datetime) -> Thumbs:
     """Of the answers a version has given; without one, of the answers that no model gave."""
-    if version:
-        weights, adapter = version.fingerprint
-        by_version = AnswerRow.model.endswith(f"@{weights[:_SHORT_HASH]}")
-    else:
-        adapter, by_version = "", AnswerRow.model == ""
+    balance: dict[str, int] = {}
     with database.reading() as session:
         votes = session.execute(
-            select(VoteRow.answer_id, VoteRow.thumb)
+            select(VoteRow.answer_id, VoteRow.thumb, AnswerRow.model, AnswerRow.adapter)
             .join(AnswerRow, AnswerRow.id == VoteRow.answer_id)
-            .where(AnswerRow.answered_at >= since, AnswerRow.adapter == adapter, by_version)
+            .where(AnswerRow.answered_at >= since)
         )
-        balance: dict[str, int] = {}
-        for answer_id, thumb in votes:
-            balance[answer_id] = balance.get(answer_id, 0) + (1 if thumb == Thumb.UP else -1)
+        for answer_id, thumb, model, adapter in votes:
+            if version.has_answered(model, adapter) if version else model == "":
+                balance[answer_id] = balance.get(answer_id, 0) + (1 if thumb == Thumb.UP else -1)
     return Thumbs(
         up=sum(value > 0 for value in balance.values()),
         down=sum(value < 0 for value in balance.values()),

@@ -1,4 +1,8 @@
-"""Large files over HTTP: resumed where the connection broke, checked, and only then in place."""
+"""Downloads large files over HTTP: resumed where the connection broke, checked, then put in place.
+
+Files of the hub come this way too: ``hf_hub_download`` (2.4) keeps nothing of a download that
+failed, compares no SHA-256, gives up at the storage's first 503 and only warns of a full disk.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.domain.errors import ModelError, RegistryError
-from bot.models.weights import identify
+from bot.models.gguf_file import identify
 
 RETRIES = 3
 _TIMEOUT = httpx.Timeout(30.0)
@@ -28,7 +32,7 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A GGUF file elsewhere. ``source`` names it without secrets; ``sha256`` is "" if unknown."""
+    """A GGUF file at ``url``. ``source`` names it without secrets; ``sha256`` is "" if unknown."""
 
     url: str
     source: str
@@ -45,10 +49,10 @@ def download(
 ) -> None:
     """Fetch a file to ``target``, which appears only when it is whole.
 
-    What came before a failure is kept beside it as ``….part``, and the next call goes on from
-    there; not so without a SHA-256, because then nothing would tell a wrong continuation. A
-    broken connection is taken up again up to three times without any progress, after
-    ``retry_seconds`` that double each time. Raises RegistryError.
+    After a failure the bytes received are kept beside it as ``….part``, and the next call resumes
+    there; not without a SHA-256, because then a wrong continuation would not be noticed. A broken
+    connection is resumed with range requests (RFC 9110, section 14), up to three times without any
+    progress, after ``retry_seconds`` that double each time. Raises RegistryError.
     """
     mark = remote.sha256[:12] or uuid.uuid4().hex
     part = target.with_name(f"{target.name}.{mark}.part")

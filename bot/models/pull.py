@@ -1,4 +1,4 @@
-"""Pulling a model: from the Hugging Face hub or any address, checked and registered."""
+"""Pulls a model from the Hugging Face hub or any address, checks it and registers it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bot.domain.errors import RegistryError
 from bot.models.download import Progress, RemoteFile, download, unreachable
+from bot.models.gguf_file import file_sha256
 from bot.models.registry import Registry, taken
-from bot.models.versions import ModelVersion, checked_name, file_sha256
+from bot.models.versions import ModelVersion, checked_name
 
 _HUB = re.compile(
     r"hf:(?P<repository>[^/@\s]+/[^/@\s]+)/(?P<file>[^@\s]+\.gguf)(?:@(?P<revision>\S+))?"
@@ -83,8 +84,8 @@ def locate(source: str, sha256: str = "", endpoint: str | None = None) -> Remote
         )
     if parts.scheme == "http" and not sha256:
         raise RegistryError(
-            f"{parts.hostname} is asked without encryption, so that anybody on the way could "
-            "change the file: say with --sha256 which file you expect."
+            f"{parts.hostname} is asked without encryption, so the file could be changed on "
+            "the way: say with --sha256 which file you expect."
         )
     named = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     return RemoteFile(source, named, sha256)
@@ -95,7 +96,7 @@ def _on_the_hub(
 ) -> RemoteFile:
     """Which revision it is now, and the SHA-256 that the hub stores large files under."""
     import httpx2  # what huggingface_hub speaks with, and whose errors it lets through
-    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
+    from huggingface_hub import constants, get_hf_file_metadata, get_token, hf_hub_url
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -109,8 +110,16 @@ def _on_the_hub(
         return hf_hub_url(repository, file, revision=at, endpoint=endpoint)
 
     asked = f"hf:{repository}/{file}" + (f"@{revision}" if revision else "")
+    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        found = get_hf_file_metadata(url(revision), endpoint=endpoint)
+        found = get_hf_file_metadata(
+            url(revision),
+            token=False,
+            # by itself the client would tell the versions of Python and torch
+            headers={**headers, "user-agent": "lorebot"},
+            endpoint=endpoint,
+        )
     except GatedRepoError as error:
         raise RegistryError(
             f"{repository} asks you to accept its licence first: do so on its page on the hub, "
@@ -143,5 +152,5 @@ def _on_the_hub(
         url=url(found.commit_hash),
         source=f"hf:{repository}/{file}@{found.commit_hash}",
         sha256=found.etag or "",
-        headers={"Authorization": f"Bearer {token}"} if (token := get_token()) else {},
+        headers=headers,
     )

@@ -1,28 +1,33 @@
-"""The model registry: versions of models, the one that serves, canaries, and the way back."""
+"""Keeps the model registry: versions of models, the one that serves, canaries, and rollback."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.domain.errors import RegistryError
-from bot.models.changes import Changing, changing, history, known, newest
-from bot.models.gguf_header import usable_header
-from bot.models.versions import Canary, Change, ModelVersion, Serving, checked_name, file_sha256
+from bot.models.gguf_file import file_sha256, usable_header
+from bot.models.versions import Canary, Change, ModelVersion, Serving, checked_name
 from bot.records.database import Database
 from bot.records.tables import ModelChangeRow, ModelVersionRow
+
+_Version = TypeVar("_Version")
 
 
 class Registry:
     """Safe from several threads, and from several processes on one database.
 
-    Every change is one row that says all that serves from then on. Whoever serves follows the
-    newest row, see bot/serving/serving_models.py; nothing here loads a model.
+    Every change of what serves is one row, never rewritten, that says all that serves from then
+    on; changes follow one another over all processes. bot/serving/serving_models.py follows the
+    newest row; nothing here loads a model.
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
@@ -39,12 +44,12 @@ class Registry:
     def version(self, name: str) -> ModelVersion:
         """The version of that name. Raises RegistryError where there is none."""
         with self._database.reading() as session:
-            return known(self._versions(session), name)
+            return _known(self._versions(session), name)
 
     def serving(self) -> Serving:
         """What serves now, as one consistent answer."""
         with self._database.reading() as session:
-            now, versions = newest(session), self._versions(session)
+            now, versions = _newest(session), self._versions(session)
         canary = versions.get(now.canary or "")
         return Serving(
             version=versions.get(now.serving or ""),
@@ -55,7 +60,8 @@ class Registry:
     def history(self) -> list[Change]:
         """Every change of what serves, by whom and when, the newest first."""
         with self._database.reading() as session:
-            return history(session)
+            rows = session.scalars(select(ModelChangeRow).order_by(ModelChangeRow.id.desc()))
+            return [_entry(row) for row in rows]
 
     def add(
         self,
@@ -87,7 +93,7 @@ class Registry:
             evaluation=dict(evaluation or {}),
             note=note,
         )
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             there = change.rows.get(name)
             if base:
                 _check_base(change.row(base))
@@ -101,7 +107,7 @@ class Registry:
 
     def evaluate(self, name: str, evaluation: Mapping[str, float], note: str = "") -> None:
         """Keep what a version was measured at, in place of earlier measures."""
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             row = change.row(name)
             row.evaluation = dict(evaluation)
             row.note = note or row.note
@@ -113,7 +119,7 @@ class Registry:
         """
         version = self.version(name)
         version.check()
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             change.row(name)
             now = change.newest
             before = now.before if now.serving == name else now.id
@@ -131,7 +137,7 @@ class Registry:
             raise RegistryError("A canary needs a share above 0 and up to 1, or channels.")
         version = self.version(name)
         version.check()
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             change.row(name)
             now = change.newest
             if now.serving == name:
@@ -142,7 +148,7 @@ class Registry:
 
     def end_canary(self, by: str) -> None:
         """Raises RegistryError where there is no canary."""
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             now = change.newest
             if now.canary is None:
                 raise RegistryError("There is no canary to end.")
@@ -159,14 +165,14 @@ class Registry:
         if now.canary is not None:
             self.end_canary(by)
             return now.version
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             target = _before(change).serving or ""
         self.version(target).check()
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             before = _before(change)
             if (change.newest.id or 0, before.serving) != (now.change, target):
                 raise RegistryError(
-                    "Somebody else changed what serves at this moment: look at it with "
+                    "What serves was changed elsewhere at this moment: look at it with "
                     "`lorebot model list`, and try again."
                 )
             undone = change.newest.serving or ""
@@ -179,7 +185,7 @@ class Registry:
         Refused with RegistryError while it serves, is the canary, or is what a rollback would
         return to, unless forced; always while an adapter needs it as its base.
         """
-        with changing(self._database) as change:
+        with _changing(self._database) as change:
             row, now = change.row(name), change.newest
             _check_removable(change, name, force=force)
             serving = None if now.serving == name else now.serving
@@ -219,6 +225,85 @@ class Registry:
         return str(path.relative_to(self.folder) if inside else path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Changing:
+    """A change that is being made: what there is, and what served until now."""
+
+    session: Session
+    rows: Mapping[str, ModelVersionRow]
+    newest: ModelChangeRow
+
+    def row(self, name: str) -> ModelVersionRow:
+        """Raises RegistryError where there is no such version, or none any more."""
+        return _known(self.rows, name)
+
+    def write(
+        self, action: str, version: str, by: str, *, serving: str | None, before: int | None
+    ) -> ModelChangeRow:
+        """What serves from now on, without a canary; what a rollback returns to lies ``before``."""
+        row = ModelChangeRow(
+            action=action,
+            version=version,
+            serving=serving,
+            canary=None,
+            share=0.0,
+            channels=[],
+            before=before,
+            by=by,
+            at=datetime.now(UTC),
+        )
+        self.session.add(row)
+        return row
+
+    def before(self) -> ModelChangeRow | None:
+        """The latest change after which another version served that still exists."""
+        at = self.newest.before
+        while at is not None:
+            row = self.session.get_one(ModelChangeRow, at)
+            if row.serving in self.rows and row.serving != self.newest.serving:
+                return row
+            at = row.before
+        return None
+
+
+@contextmanager
+def _changing(database: Database) -> Iterator[_Changing]:
+    """Holds the rows of all versions, so that two changes follow one another."""
+    with database.session() as session:
+        rows = session.scalars(
+            select(ModelVersionRow).order_by(ModelVersionRow.name).with_for_update()
+        )
+        yield _Changing(session, {row.name: row for row in rows}, _newest(session))
+
+
+def _newest(session: Session) -> ModelChangeRow:
+    """The change that holds now; an empty one before the first."""
+    row = session.scalar(select(ModelChangeRow).order_by(ModelChangeRow.id.desc()).limit(1))
+    return row or ModelChangeRow(id=None, serving=None, canary=None, before=None)
+
+
+def _entry(row: ModelChangeRow) -> Change:
+    return Change(
+        number=row.id,
+        action=row.action,
+        version=row.version,
+        serving=row.serving or "",
+        canary=row.canary or "",
+        share=row.share,
+        channels=tuple(row.channels),
+        by=row.by,
+        at=row.at,
+    )
+
+
+def _known(versions: Mapping[str, _Version], name: str) -> _Version:
+    """The one of that name. Raises RegistryError where there is none."""
+    if name not in versions:
+        there = ", ".join(sorted(versions)) or "none yet; `lorebot model add FILE` registers one"
+        raise RegistryError(f"There is no model version {name}. There are: {there}.")
+    return versions[name]
+
+
 def taken(name: str) -> RegistryError:
     return RegistryError(
         f"There is another version named {name} already: choose another name with --name."
@@ -233,7 +318,7 @@ def _check_base(base: ModelVersionRow) -> None:
 
 
 def _insert(session: Session, row: ModelVersionRow) -> None:
-    """Somebody else may insert the same name at this moment: no row of it could be locked."""
+    """Another process may insert the same name meanwhile: there is no row yet to lock."""
     try:
         session.add(row)
         session.flush()
@@ -241,7 +326,7 @@ def _insert(session: Session, row: ModelVersionRow) -> None:
         raise taken(row.name) from error
 
 
-def _before(change: Changing) -> ModelChangeRow:
+def _before(change: _Changing) -> ModelChangeRow:
     row = change.before()
     if row is None:
         now = change.newest.serving
@@ -252,7 +337,7 @@ def _before(change: Changing) -> ModelChangeRow:
     return row
 
 
-def _check_removable(change: Changing, name: str, *, force: bool) -> None:
+def _check_removable(change: _Changing, name: str, *, force: bool) -> None:
     adapters = [row.name for row in change.rows.values() if row.base == name]
     if adapters:
         raise RegistryError(

@@ -1,4 +1,4 @@
-"""Versions of models: what may serve, what serves, and who gets a canary."""
+"""Versions of models: what may serve, what serves, and which questions a canary answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.domain.errors import ModelError, RegistryError
-from bot.models.weights import identify
+from bot.domain.errors import RegistryError
+from bot.domain.values import Fingerprint, ModelLabel
+from bot.models.gguf_file import file_sha256
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -46,16 +47,21 @@ class ModelVersion:
 
     @property
     def stamp(self) -> str:
-        """Which adapter this is, and exactly which; "" without one."""
-        return f"{self.name}@{self.sha256[:12]}" if self.base else ""
+        """The adapter's label; "" without one."""
+        return str(ModelLabel.of(self.name, self.sha256)) if self.base else ""
 
     @property
-    def fingerprint(self) -> tuple[str, str]:
-        """SHA-256 of the weights, and the stamp: what a model that serves this version says."""
-        return (self.base or self).sha256, self.stamp
+    def fingerprint(self) -> Fingerprint:
+        """What the identity of a model that serves this version says, too."""
+        return Fingerprint((self.base or self).sha256, self.stamp)
+
+    def has_answered(self, model: str, adapter: str) -> bool:
+        """Whether these labels, as kept with an answer, are those of exactly these files."""
+        label, now = ModelLabel.parse(model), self.fingerprint
+        return label is not None and label.matches(now.weights) and adapter == now.adapter
 
     def check(self) -> None:
-        """Read every file of this version, about a second a gigabyte.
+        """Read every file of this version, about a second per gigabyte.
 
         Raises RegistryError unless each is there and is the one that was registered.
         """
@@ -72,7 +78,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A version that some questions get: all in ``channels``, and a ``share`` in 0..1 of the rest.
+    """A version that answers some questions: all in ``channels``, a ``share`` in 0..1 of the rest.
 
     The share is stable: a thread that has got the canary once gets it again, in any process.
     """
@@ -123,11 +129,3 @@ def checked_name(name: str) -> str:
             "underscores (--name)."
         )
     return name
-
-
-def file_sha256(path: Path) -> str:
-    """Reads the whole file. Raises RegistryError where it is missing or no GGUF file."""
-    try:
-        return identify(path).sha256
-    except ModelError as error:
-        raise RegistryError(str(error)) from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.errors import LorebotError, RegistryError
+from bot.domain.values import Fingerprint
 from bot.models.versions import Canary, ModelVersion, Serving
 from bot.serving.lending import InUse
 from bot.serving.model import LanguageModel
@@ -64,8 +65,8 @@ class ServingModels:
         self._load = load
         self._clock = clock
         self._lock = threading.Lock()  # guards all below; never held while loading or closing
-        self._loaded: dict[tuple[str, str], _Loaded] = {}
-        self._failures: dict[tuple[str, str], _Failure] = {}
+        self._loaded: dict[Fingerprint, _Loaded] = {}
+        self._failures: dict[Fingerprint, _Failure] = {}
         self._main: _Loaded | None = None
         self._canary: tuple[Canary, _Loaded] | None = None
         self._wanted = Serving()
@@ -266,8 +267,7 @@ def _entered(version: ModelVersion, load: Load) -> _Loaded:
     """Loaded, and seen to be what was registered. Raises RegistryError or ModelError."""
     with ExitStack() as stack:
         model = stack.enter_context(load(version))
-        identity = model.identity
-        if (identity.sha256, identity.adapter) != version.fingerprint:
+        if model.identity.fingerprint != version.fingerprint:
             raise RegistryError(
                 f"The file of {version.name} or of its base has changed since it was registered: "
                 "put the original back."

@@ -33,7 +33,6 @@ Collector = Callable[[], Iterable[Metric]]
 """May raise, or take for ever, where its part is away: then its metrics are missing."""
 
 _INDEX_SECONDS = 60.0
-_HASH = 12
 
 
 def of_records(database: Database) -> Collector:
@@ -143,7 +142,7 @@ def _info(in_use: Iterable[InUse]) -> Metric:
     info = GaugeMetricFamily("lorebot_model_info", "Which models answer.", labels=labels)
     for one in in_use:
         model = one.model.identity
-        values = [one.role, model.name, model.sha256[:_HASH], model.adapter, prompts.VERSION]
+        values = [one.role, model.name, model.label.digits, model.adapter, prompts.VERSION]
         info.add_metric(values, 1.0)
     return info
 

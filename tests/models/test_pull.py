@@ -254,6 +254,28 @@ def test_hub_s_file_is_pulled_resumed_and_registered(
     assert {request.headers.get("Authorization") for request in to_storage} == {None}
 
 
+def test_hub_learns_nothing_about_this_machine(hub: ModelHub) -> None:
+    """Its client would tell the versions of Python and torch."""
+    locate(f"hf:{NAME}", endpoint=hub.url)
+    (asked,) = hub.asked("HEAD")
+    told = {name.lower(): value for name, value in asked.headers.items()}
+    assert told["user-agent"] == "lorebot"
+
+
+def test_token_that_may_not_be_used_unasked_is_not_sent(
+    hub: ModelHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    assert locate(f"hf:{NAME}", endpoint=hub.url).headers == {"Authorization": "Bearer hf_secret"}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    assert locate(f"hf:{NAME}", endpoint=hub.url).headers == {}
+    seen = [
+        {name.lower(): value for name, value in request.headers.items()}.get("authorization")
+        for request in hub.asked("HEAD")
+    ]
+    assert seen == ["Bearer hf_secret", None]
+
+
 @pytest.mark.parametrize(
     ("refusal", "words"),
     [

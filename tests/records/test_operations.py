@@ -1,11 +1,15 @@
 """Settings of channels and people, the audit log, reindexes, installations and statistics."""
 
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from sqlalchemy import select
 
 from bot.domain.errors import BotSettingsError, RecordsError, ReindexRunning
 from bot.domain.values import Correction, Ending, Reason, Thumb, Vote
@@ -21,6 +25,7 @@ from bot.records.installations import (
     TokenCipher,
     new_token_key,
 )
+from bot.records.operation_tables import InstallationRow, OAuthStateRow
 from bot.records.reindexes import Reindexes
 from bot.records.statistics import Page, Statistics
 from tests.records.test_records import ASKED, PASSAGE, answer_to
@@ -139,6 +144,38 @@ def test_a_state_serves_once_and_not_for_ever(database: Database) -> None:
     assert states.consume(state)
     assert not states.consume(state)
     assert not OAuthStates(database, seconds=0).consume(states.issue())
+
+
+def test_a_state_serves_one_of_several_replicas_that_ask_at_once(database: Database) -> None:
+    states = OAuthStates(database)
+    for _ in range(10):
+        state, together = states.issue(), Barrier(4)
+
+        def consume(state: str = state, together: Barrier = together) -> bool:
+            together.wait(10)
+            return states.consume(state)
+
+        with ThreadPoolExecutor(4) as replicas:
+            served = [replicas.submit(consume) for _ in range(4)]
+        assert sorted(one.result() for one in served) == [False, False, False, True]
+
+
+def test_only_the_digest_of_a_state_is_kept_and_old_ones_are_deleted(database: Database) -> None:
+    old, state = OAuthStates(database).issue(), OAuthStates(database, seconds=0).issue()
+    with database.session() as session:
+        kept = session.scalars(select(OAuthStateRow.digest)).all()
+    assert kept == [hashlib.sha256(state.encode()).hexdigest()]
+    assert old != state
+
+
+def test_an_installation_again_leaves_no_earlier_token(database: Database) -> None:
+    installations = Installations(database, TokenCipher([new_token_key()]))
+    installations.save(INSTALLED)
+    with database.session() as session:
+        earlier = session.scalars(select(InstallationRow.token)).one()
+    installations.save(replace(INSTALLED, token="another secret"))
+    with database.session() as session:
+        assert session.scalars(select(InstallationRow.token)).one() != earlier
 
 
 def keep(database: Database, number: int, asker: str = "U1", **changes: object) -> str:

@@ -18,8 +18,8 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.domain.errors import ModelError, PromptTooLong
-from bot.domain.values import Message, ModelIdentity
-from bot.models.weights import identify
+from bot.domain.values import Message, ModelIdentity, ModelLabel
+from bot.models.gguf_file import identify
 from bot.serving.llama_cpp.context import Context, Weights
 from bot.serving.llama_cpp.libllama import return_memory
 from bot.serving.llama_cpp.requests import Choice, Generation
@@ -35,7 +35,6 @@ KEPT_PREFIXES = 16
 WAITING_LIMIT = 32
 FEW_SLOTS = 2  # up to so many, processors are faster without flash attention
 _MOST_SLOTS = 64
-_SHORT_HASH = 12
 _NO_ADAPTERS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -127,8 +126,8 @@ class LlamaEngine:
                 f"{', '.join(sorted(self._adapters)) or 'none'}."
             )
         view = copy.copy(self)
-        version = self._adapters[name].sha256[:_SHORT_HASH]
-        view._identity = replace(self._identity, adapter=f"{name}@{version}")
+        label = ModelLabel.of(name, self._adapters[name].sha256)
+        view._identity = replace(self._identity, adapter=str(label))
         view._adapter = name
         view._owner = self
         return view

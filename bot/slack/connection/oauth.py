@@ -1,4 +1,4 @@
-"""Installing into several workspaces: OAuth v2, encrypted tokens, and tokens that rotate."""
+"""Installs the app into several workspaces: OAuth v2, and the rotation of their tokens."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _ROTATE_BEFORE = timedelta(hours=2)
 
 
 class Workspaces(InstallationStore):
-    """The installations as Slack's SDK wants to see them, and the token of each workspace.
+    """The installations as slack_sdk's store, and the token of each workspace.
 
-    A workspace that the settings do not name is refused and its new token revoked: whoever
-    installs the bot can ask it about every public document.
+    A workspace that the settings do not name is refused and its new token revoked: its members
+    could ask the bot about every public document.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Workspaces(InstallationStore):
         team_id: str | None,
         is_enterprise_install: bool | None = False,
     ) -> Bot | None:
-        """Without what refreshes its token: that is done here, not by Bolt as well."""
+        """Without the refresh token, because Bolt would rotate by itself and it serves once."""
         installed = self._fresh((enterprise_id if is_enterprise_install else team_id) or "")
         return _bot(installed) if installed else None
 
@@ -107,13 +107,14 @@ class Workspaces(InstallationStore):
     def delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
     ) -> None:
-        """The bot's token belongs to the workspace: no single person's leaving ends it."""
+        """Does nothing: the bot's token belongs to the workspace, not to the installing person."""
 
     def _fresh(self, team: str) -> Installed | None:
-        """Refreshed by one thread at a time: a refresh token serves only once.
+        """The installation with a token that is not about to expire.
 
-        Another replica may have been faster; then what it kept is taken. None for a workspace
-        that has not installed the app, or that the settings name no more.
+        One thread refreshes at a time, because a refresh token serves once; where another replica
+        was faster, what it kept is taken. None for a workspace that has not installed the app, or
+        that the settings do not name any more.
         """
         if team not in self._allowed:
             return None
@@ -155,7 +156,9 @@ class Workspaces(InstallationStore):
 
 
 class States(OAuthStateStore):
-    """The states of begun installations, in the records: any replica may end what one began."""
+    """The OAuth states as slack_sdk's store, in the records: any replica may end an installation
+    that another began.
+    """
 
     def __init__(self, states: OAuthStates) -> None:
         self._states = states

@@ -1,4 +1,4 @@
-"""What Slack has to have given us before the bot can start, checked with Slack where it can be."""
+"""Checks the tokens and secrets of Slack before the bot starts, by asking Slack where possible."""
 
 from __future__ import annotations
 

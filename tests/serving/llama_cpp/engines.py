@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.domain.values import Message
-from bot.models.weights import identify
+from bot.models.gguf_file import identify
 from bot.serving.llama_cpp.context import Batch, Context, Weights
 from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.model import LanguageModel, Sampling

@@ -1,4 +1,4 @@
-"""The header of a GGUF file: a model or an adapter, of which architecture, how quantized?"""
+"""Reads a GGUF file: its SHA-256, whether it is a model or an adapter, and its quantization."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bot.domain.errors import RegistryError
+from bot.domain.errors import ModelError, RegistryError
+from bot.domain.values import ModelIdentity
+from indexer.file_hash import sha256_of
 
 # The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 _MAGIC: Final = b"GGUF"
@@ -39,6 +41,39 @@ class Header:
     is_adapter: bool
     quantization: str
     parts: int
+
+
+def identify(path: Path) -> ModelIdentity:
+    """The file's name and SHA-256.
+
+    Reads the whole file, about a second per gigabyte. Raises ModelError when there is no such
+    file or it is not in GGUF format.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise ModelError(
+                    f"{path} is not a GGUF file: name a model in llama.cpp's GGUF format."
+                )
+        digest = sha256_of(path)
+    except FileNotFoundError:
+        raise ModelError(
+            f"There is no model file {path}: download one or correct the path in the settings."
+        ) from None
+    except OSError as error:
+        raise ModelError(
+            f"The model file {path} cannot be read ({error.strerror}): correct the path or "
+            "the file's permissions."
+        ) from error
+    return ModelIdentity(name=path.name, sha256=digest)
+
+
+def file_sha256(path: Path) -> str:
+    """Reads the whole file. Raises RegistryError where it is missing or no GGUF file."""
+    try:
+        return identify(path).sha256
+    except ModelError as error:
+        raise RegistryError(str(error)) from error
 
 
 def read_header(path: Path) -> Header:

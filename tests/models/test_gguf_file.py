@@ -4,7 +4,7 @@ import gguf
 import pytest
 
 from bot.domain.errors import RegistryError
-from bot.models.gguf_header import Header, read_header, usable_header
+from bot.models.gguf_file import Header, read_header, usable_header
 from tests.services.model_files import write_gguf
 
 
