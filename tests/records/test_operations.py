@@ -25,9 +25,9 @@ from bot.records.installations import (
     TokenCipher,
     new_token_key,
 )
-from bot.records.operation_tables import InstallationRow, OAuthStateRow
 from bot.records.reindexes import Reindexes
 from bot.records.statistics import Page, Statistics
+from bot.records.tables import InstallationRow, OAuthStateRow
 from tests.records.test_records import ASKED, PASSAGE, answer_to
 
 INSTALLED = Installed(
