@@ -282,4 +282,4 @@ class TrainingPipeline:
             return False
         examples = self.finished("dataset").output(_FILES[table.method])
         with examples.open(encoding="utf-8") as file:
-            return sum(1 for _ in file) >= table.least_examples
+            return sum(1 for _ in file) >= table.min_examples

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from adapters.errors import AdaptersSettingsError
 from bot.domain.errors import BotSettingsError
@@ -63,20 +63,40 @@ class StepTable(Table):
 
     learning_rate: float = Field(gt=0)
     epochs: float = Field(default=3, gt=0)
-    batch: int = Field(default=16, ge=1, description="examples a step")
-    at_once: int = Field(default=2, ge=1, description="examples computed together; memory")
-    tokens: int = Field(default=4096, ge=16, description="longer examples are left out")
-    validations: int = Field(default=4, ge=1, description="validations an epoch")
+    batch_size: int = Field(
+        default=16,
+        ge=1,
+        description="examples per step",
+        validation_alias=AliasChoices("batch_size", "batch"),
+    )
+    per_device_batch_size: int = Field(
+        default=2,
+        ge=1,
+        description="examples computed together; memory",
+        validation_alias=AliasChoices("per_device_batch_size", "at_once"),
+    )
+    max_length: int = Field(
+        default=4096,
+        ge=16,
+        description="in tokens; longer examples are left out",
+        validation_alias=AliasChoices("max_length", "tokens"),
+    )
+    validations: int = Field(default=4, ge=1, description="validations per epoch")
     patience: int = Field(default=3, ge=1, description="validations without gain before it stops")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps")
-    least_examples: int = Field(default=20, ge=1)
+    min_examples: int = Field(
+        default=20, ge=1, validation_alias=AliasChoices("min_examples", "least_examples")
+    )
     seed: int = Field(default=20, ge=0)
     threads: int = Field(default=0, ge=0, description="of the processor; 0 means all cores")
 
     @model_validator(mode="after")
     def _whole_batches(self) -> Self:
-        if self.batch % self.at_once:
-            raise ValueError(f"batch is {self.batch}: choose a multiple of at_once, {self.at_once}")
+        if self.batch_size % self.per_device_batch_size:
+            raise ValueError(
+                f"batch_size is {self.batch_size}: choose a multiple of per_device_batch_size, "
+                f"{self.per_device_batch_size}"
+            )
         return self
 
 
@@ -182,7 +202,9 @@ class EvaluateTable(Table):
     """The base model as a GGUF file, where what serves has itself been trained already."""
     support: float = Field(default=0.8, gt=0, le=1)
     """Share of a claim's words that passages must hold, where no model judges."""
-    least_questions: int = Field(default=10, ge=1)
+    min_questions: int = Field(
+        default=10, ge=1, validation_alias=AliasChoices("min_questions", "least_questions")
+    )
     general_examples: int = Field(default=100, ge=0)
     """At most, to see what was forgotten."""
     resamples: int = Field(default=5000, ge=2000)
@@ -218,7 +240,9 @@ class PromoteTable(Table):
 
     metric: MetricName = "f1"
     """What it must be better in: the whole 95 % interval of the difference above zero."""
-    least_questions: int = Field(default=20, ge=1)
+    min_questions: int = Field(
+        default=20, ge=1, validation_alias=AliasChoices("min_questions", "least_questions")
+    )
     """Held-out questions that ``metric`` was measured on, at least."""
     tolerance: Fraction = 0.03
     """By how much any other share, such as faithfulness, may be lower than before."""

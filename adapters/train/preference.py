@@ -141,7 +141,7 @@ def _prefer(
     outcome = train_with(trainer, run, made, table, display, title="Preferences")
     run.outputs["adapter"] = save_adapter(trainer.model, base, run.folder / "adapter")
     tokens = sum(map(len, sequences)) / len(sequences)
-    run.metrics.update(made.metrics(), **outcome.metrics(2 * tokens * table.batch))
+    run.metrics.update(made.metrics(), **outcome.metrics(2 * tokens * table.batch_size))
 
 
 def _trainer_of(table: PreferTable) -> tuple[Any, Any]:
@@ -163,7 +163,7 @@ def _trainer_of(table: PreferTable) -> tuple[Any, Any]:
 def _rows(tokenizer: PromptTokenizer, path: Path, table: PreferTable) -> tuple[list[Row], int]:
     """What is short enough, and how many are not."""
     rows = _pairs(tokenizer, path) if table.method == "dpo" else _thumbs(tokenizer, path)
-    short = [row for row in rows if _length(row) <= table.tokens]
+    short = [row for row in rows if _length(row) <= table.max_length]
     left_out = len(rows) - len(short)
     if table.method == "kto":
         short = _with_mismatched_answers(short, table)
@@ -200,9 +200,8 @@ def _with_mismatched_answers(rows: Sequence[Row], table: PreferTable) -> list[Ro
     """
     shuffled = list(rows)
     random.Random(table.seed).shuffle(shuffled)  # noqa: S311 - nothing secret
-    groups = (
-        shuffled[start : start + table.at_once] for start in range(0, len(shuffled), table.at_once)
-    )
+    size = table.per_device_batch_size
+    groups = (shuffled[start : start + size] for start in range(0, len(shuffled), size))
     return [
         {**row, "KL_completion_ids": group[place - 1]["completion_ids"]}
         for group in groups

@@ -16,9 +16,17 @@ from adapters.settings import AdaptersSettings, AdaptersTable, PreferTable, Trai
 from tests.adapters import lessons
 
 TRAIN = TrainTable(
-    batch=4, at_once=2, epochs=1, learning_rate=3e-3, rank=4, least_examples=4, threads=1
+    batch_size=4,
+    per_device_batch_size=2,
+    epochs=1,
+    learning_rate=3e-3,
+    rank=4,
+    min_examples=4,
+    threads=1,
 )
-KTO = PreferTable(batch=4, at_once=2, learning_rate=1e-3, least_examples=4, threads=1)
+KTO = PreferTable(
+    batch_size=4, per_device_batch_size=2, learning_rate=1e-3, min_examples=4, threads=1
+)
 
 
 def a_line(folder: Path, base: Path | None, prefer: PreferTable = KTO) -> TrainingPipeline:

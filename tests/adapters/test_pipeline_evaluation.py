@@ -35,7 +35,7 @@ def line(tmp_path: Path, cache_dir: Path, tiny_model: Path) -> TrainingPipeline:
         cache_dir=cache_dir,
         sources=(FilesSource(name="handbook", path=pages, audience=("public",)),),
         model=ModelTable(path=tiny_model, slots=1, threads=1, answer_tokens=32),
-        adapters=AdaptersTable(evaluate=EvaluateTable(least_questions=2, resamples=2000)),
+        adapters=AdaptersTable(evaluate=EvaluateTable(min_questions=2, resamples=2000)),
     )
     made = TrainingPipeline(settings, "default", Silent())
     team_dataset(made.folder("dataset"), ("meals", "hotel"))
