@@ -1,9 +1,9 @@
 """``lorebot-adapters demo``: the whole way from votes to a better model, with a tiny one.
 
 Everything is real but the size: a base of a few million parameters that is built and pretrained on
-the spot, records of questions, answers, votes and corrections, every stage of the line, the
+the spot, records of questions, answers, votes and corrections, every stage of the pipeline, the
 registry, and a bot that goes on running through promotion and rollback. What the base does before
-it is taught, and what it is taught, is in demo_rooms.py and demo_pretraining.py.
+it is taught, and what it is taught, is in rooms.py and pretraining.py.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class _Demo:
         yield
         self.outcome.seconds[stage] = round(time.monotonic() - began, 1)
 
-    def line(self, name: str) -> TrainingPipeline:
+    def training(self, name: str) -> TrainingPipeline:
         return TrainingPipeline(self.settings, name, self.display)
 
 
@@ -177,22 +177,22 @@ def _ask_and_correct(demo: _Demo, pipeline: Pipeline, known: Sequence[Room]) -> 
 
 
 def _learn(demo: _Demo, pipeline: Pipeline, room: Room) -> None:
-    """The line, its promotion, a candidate that is refused, and the way back."""
+    """The pipeline, its promotion, a candidate that is refused, and the way back."""
     outcome, text = demo.outcome, room.question
     before = _told(demo, pipeline, text)
-    line = demo.line("demo")
-    for stage in line.stages[:-1]:
+    training = demo.training("demo")
+    for stage in training.stages[:-1]:
         with demo.measured(stage):
-            line.perform(stage, by=_WHO)
-    measured = line.finished("evaluate").metrics
+            training.perform(stage, by=_WHO)
+    measured = training.finished("evaluate").metrics
     outcome.em_before, outcome.em_after = measured["em.serving"], measured["em.candidate"]
     outcome.held_out = measured["em.count"]
     with demo.measured("promote"):
-        line.perform("promote", by=_WHO)
+        training.perform("promote", by=_WHO)
         after = _told(demo, pipeline, text, unlike=before)
         outcome.promoted = after != before
     with demo.measured("worse candidate"):
-        outcome.refusal = _refused(demo, line)
+        outcome.refusal = _refused(demo, training)
         outcome.worse_refused = bool(outcome.refusal)
     with demo.measured("rollback"):
         demo.registry.rollback(_WHO)
@@ -201,7 +201,7 @@ def _learn(demo: _Demo, pipeline: Pipeline, room: Room) -> None:
 
 def _refused(demo: _Demo, good: TrainingPipeline) -> str:
     """What the gate says of a candidate that learned wrong answers; "" where it let it pass."""
-    worse = demo.line("worse")
+    worse = demo.training("worse")
     write_worse(good.finished("dataset"), worse.folder("dataset"))
     for stage in worse.stages[1:-1]:
         worse.perform(stage, by=_WHO)

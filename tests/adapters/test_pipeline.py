@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from adapters.cli import main as cli
 from adapters.errors import AdaptersSettingsError, ManifestError
-from adapters.pipeline import TrainingPipeline
+from adapters.pipeline import TrainingPipeline, Work
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Run, run_stage
 from adapters.settings import AdaptersSettings, AdaptersTable, PreferTable, TrainTable
@@ -88,6 +88,40 @@ def test_without_a_base_there_is_nothing_to_train(tmp_path: Path) -> None:
     write_dataset(line)
     with pytest.raises(AdaptersSettingsError, match="no base model"):
         line.train()
+
+
+@pytest.mark.parametrize("served", ["merged", "adapter"])
+def test_stages_are_done_in_the_order_that_their_names_are_listed_in(
+    served: str, tmp_path: Path
+) -> None:
+    settings = AdaptersSettings(data_dir=tmp_path, adapters={"served": served})
+    pipeline = TrainingPipeline(settings, "default", Silent())
+    done: list[tuple[str, Work]] = []
+    with pytest.raises(ManifestError):  # nothing was done, so that nothing has finished
+        pipeline.run(by="ana", step=lambda stage, work: done.append((stage, work)))
+    assert tuple(stage for stage, _ in done) == pipeline.stages
+    assert ("merge" in pipeline.stages) is (served == "merged")
+    assert ("lora" in pipeline.stages) is (served == "adapter")
+
+
+def test_a_stage_done_by_its_name_is_the_stage_of_the_run(tiny_base: Path, tmp_path: Path) -> None:
+    line = a_line(tmp_path, tiny_base)
+    write_dataset(line)
+    trained = line.perform("train", by="ana")
+    assert trained == line.train()
+    few = a_line(tmp_path, tiny_base, KTO.model_copy(update={"min_examples": 9}))
+    assert few.perform("prefer", by="ana") is None
+
+
+@pytest.mark.parametrize("option", ["--name", "--line"])
+def test_the_pipeline_is_named_by_the_option_and_its_older_name(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(cli.app, ["train", option, "support"])
+    assert isinstance(refused.exception, ManifestError)
+    assert str(Path("adapters", "support", "dataset")) in str(refused.exception)
+    assert "--line" not in CliRunner().invoke(cli.app, ["train", "--help"]).output
 
 
 def test_plan_is_said_without_training(

@@ -69,7 +69,7 @@ def test_only_a_verified_file_is_compared(line: TrainingPipeline) -> None:
 def test_what_came_out_is_said_on_the_terminal(
     line: TrainingPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_line", lambda name: line)
+    monkeypatch.setattr(cli, "_pipeline", lambda name: line)
     said = CliRunner().invoke(cli.app, ["evaluate"])
     assert said.exit_code == 0, said.output
     assert "No difference between the candidate and the serving model" in said.output
