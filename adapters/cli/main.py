@@ -7,8 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +27,8 @@ from adapters.runs.display import Terminal
 from adapters.runs.manifest import Manifest
 from adapters.settings import AdaptersSettings, load
 from adapters.train.sft import plan_training
+from bot.cli import model
 from bot.domain.errors import LorebotError
-from bot.models.canary_votes import watch_canary
 from bot.models.registry import Registry
 from bot.records.database import Database
 from bot.telemetry import logs
@@ -189,18 +188,10 @@ def promote(
 @app.command()
 def canary() -> None:
     """Judge the canary by its votes: call it off, let it go on, or let it answer everybody."""
-    with _registry() as (settings, database, registry):
-        watched = watch_canary(database, registry, settings.canary)
-    console.print(escape(watched.sentence), soft_wrap=True)
+    model.canary(judge=True)
 
 
-@app.command()
-def rollback() -> None:
-    """Undo the newest step: end the canary, or return to what answered before."""
-    with _registry() as (_, _, registry):
-        version = registry.rollback(getpass.getuser())
-    now = f"{version.name} answers" if version else "No model answers: documents are quoted"
-    console.print(escape(f"{now} from now on."), soft_wrap=True)
+app.command()(model.rollback)
 
 
 @app.command("lineage")
@@ -209,8 +200,9 @@ def show_lineage(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
 ) -> None:
     """From a served answer back to model version, training runs and data."""
-    with _registry() as (_, database, registry):
-        found = lineage(which, database, registry)
+    settings = load()
+    with closing(Database(settings.records_url)) as database:
+        found = lineage(which, database, Registry(database, settings.models_dir))
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
@@ -244,13 +236,6 @@ def demo(
     typer.echo(json.dumps(outcome.as_json()) if as_json else outcome.summary)
     if not outcome.is_good:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _registry() -> Iterator[tuple[AdaptersSettings, Database, Registry]]:
-    settings = load()
-    with closing(Database(settings.records_url)) as database:
-        yield settings, database, Registry(database, settings.models_dir)
 
 
 def _pipeline(name: str, base: Path | None = None) -> TrainingPipeline:
