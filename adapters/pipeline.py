@@ -6,8 +6,8 @@ settings is not done again, so that a run that was killed goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from adapters.train.sft import train
 from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.models.registry import Registry
 from bot.records.database import Database
+from bot.serving.model import LanguageModel
 
 Work = Callable[[], Manifest | None]
 """A stage, ready to be done; None where it was left out."""
@@ -82,8 +83,7 @@ class TrainingPipeline:
         with (
             closing(Database(self.settings.records_url)) as database,
             open_synced_index(self.settings, serving=True) as (index, _),
-            open_models(self.settings, database) as models,
-            models.lease() as judge,
+            self._judge(database) as judge,
         ):
             return dataset(
                 self.table.dataset,
@@ -114,6 +114,7 @@ class TrainingPipeline:
             self.folder("prefer"),
             preferences=examples.output(kind),
             validation=examples.output(f"{kind}_validation"),
+            ai_feedback=examples.output("ai_feedback") if self._learns_ai_feedback else None,
             display=self.display,
         )
 
@@ -314,6 +315,20 @@ class TrainingPipeline:
         table = self.table.prefer
         if table.method == "none" or self.table.train.method == "full":
             return False
-        examples = self.finished("dataset").output(_FILES[table.method])
-        with examples.open(encoding="utf-8") as file:
-            return sum(1 for _ in file) >= table.min_examples
+        examples = self.finished("dataset")
+        names = [_FILES[table.method], *(["ai_feedback"] if self._learns_ai_feedback else [])]
+        count = sum(examples.output(name).read_bytes().count(b"\n") for name in names)
+        return count >= table.min_examples
+
+    @property
+    def _learns_ai_feedback(self) -> bool:
+        return self.table.dataset.ai_feedback == "preferences"
+
+    @contextmanager
+    def _judge(self, database: Database) -> Iterator[LanguageModel | None]:
+        """The model that serves, opened only where it shall judge."""
+        if not self._learns_ai_feedback:
+            yield None
+            return
+        with open_models(self.settings, database) as models, models.lease() as judge:
+            yield judge

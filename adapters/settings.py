@@ -15,6 +15,7 @@ from indexer.errors import IndexSettingsError
 from indexer.settings import Principals, Table
 from indexer.settings import load as load_index_settings
 
+AiFeedback = Literal["off", "preferences"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -50,8 +51,11 @@ class DatasetTable(Table):
     """Country whose local phone numbers are found, too; empty means numbers with + alone."""
     asker_share: Share = 0.5
     """From which share of the examples one asker's are called a bias in the report."""
+    ai_feedback: AiFeedback = "off"
+    """Whether the model that serves judges answers without votes, for the stage prefer to learn
+    from beside people's thumbs (RLAIF). It is asked once per principle of constitution.md."""
     votes_for_people_alone: int = Field(default=200, ge=0)
-    """With fewer judged answers than this, a model judges those that nobody did (RLAIF)."""
+    """With as many answers judged by people as this, no model judges any."""
 
 
 Method = Literal["qlora", "lora", "full"]
@@ -282,6 +286,17 @@ class AdaptersTable(Table):
             raise ValueError(
                 "served is adapter, and [adapters.train] method full makes none: choose qlora or "
                 "lora, or serve it merged"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_feedback_unread(self) -> Self:
+        is_read = self.prefer.method == "kto" and self.train.method != "full"
+        if self.dataset.ai_feedback != "off" and not is_read:
+            raise ValueError(
+                "[adapters.dataset] ai_feedback labels single answers, which only KTO learns, and "
+                "only with an adapter: set [adapters.prefer] method kto and [adapters.train] "
+                "method qlora or lora, or ai_feedback off"
             )
         return self
 

@@ -1,7 +1,9 @@
 """AI feedback: a model judges by a written constitution what no person has judged (RLAIF).
 
-Its labels are marked as a model's and lie in a file of their own; training takes them only where
-it is told to. Bai et al. 2022 ("Constitutional AI") and Lee et al. 2023 ("RLAIF vs. RLHF").
+Opt-in, by ``[adapters.dataset] ai_feedback``. Its labels are marked as a model's (source ``rlaif``,
+0 people) and lie in a file of their own, which the stage prefer reads beside people's thumbs. What
+people judged is not judged again. Bai et al. 2022 ("Constitutional AI", arXiv:2212.08073) and Lee
+et al. 2023 ("RLAIF vs. RLHF", arXiv:2309.00267).
 """
 
 from __future__ import annotations

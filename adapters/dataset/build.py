@@ -2,9 +2,9 @@
 
 Outputs: ``train``, ``validation`` and ``held_out`` (Example), ``preferences`` and
 ``preferences_validation`` (PreferencePair), ``thumbs`` and ``thumbs_validation``
-(LabelledAnswer), ``ai_feedback`` (LabelledAnswer, a model's word, empty without a judge), and
-``report``. Built from the records as they are now: what was withdrawn, forgotten or deleted is
-not in it.
+(LabelledAnswer), ``ai_feedback`` (LabelledAnswer, a model's word, empty unless the settings want
+it), and ``report``. Built from the records as they are now: what was withdrawn, forgotten or
+deleted is not in it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _TRUST = (Source.ESCALATION, Source.CORRECTION, Source.GOLDEN, Source.VOTE, Sour
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a dataset is made of; without a ``judge`` there is no AI feedback."""
+    """What a dataset is made of; ``judge`` is asked where the settings want AI feedback."""
 
     judged: Sequence[Judged]
     documents: Mapping[str, IndexedDocument]
@@ -86,12 +86,13 @@ def dataset(
     Raises TooLittleData where nothing may be learned, and says why; DatasetError for a damaged
     file; MissingPackage without the detectors; ModelError of the judge.
     """
+    judge = _judge(table, material)
     inputs: dict[str, Path | str] = {
         "feedback": _digest([asdict(one) for one in material.judged]),
         "documents": _digest([asdict(one) for one in material.documents.values()]),
         "prompts": prompts.VERSION,
-        "judge": material.judge.identity.sha256 if material.judge else "",
-        "constitution": CONSTITUTION,
+        "judge": judge.identity.sha256 if judge else "",
+        "constitution": CONSTITUTION if judge else "",
         "decisions": decisions if decisions.exists() else "",
         "golden": table.golden or "",
         "replay": table.replay or "",
@@ -138,12 +139,18 @@ def build(
         if split is not Split.HELD_OUT:
             taught.preferences[split] = redacted(pairs(shown), redactor)
             taught.thumbs[split] = redacted(thumbs(shown), redactor)
-    if material.judge and len(collected.judged) < table.votes_for_people_alone:
+    judge = _judge(table, material)
+    if judge and len(collected.judged) < table.votes_for_people_alone:
         unjudged = _safe_to_judge(collected.unjudged, exchanges, splits, struck, table)
-        labels = ai_feedback(show(unjudged, distractors, table), material.judge, principles())
+        labels = ai_feedback(show(unjudged, distractors, table), judge, principles())
         taught.ai_feedback = redacted(labels, redactor)
+        collected.left_out[LeftOut.NOT_JUDGED] -= len(taught.ai_feedback)
     figures = figures_of(taught, collected, redactor.found, table)
     return taught, figures | {"one_sided_judgements_left_out": one_sided}
+
+
+def _judge(table: DatasetTable, material: Material) -> LanguageModel | None:
+    return material.judge if table.ai_feedback == "preferences" else None
 
 
 def _chosen(
@@ -202,16 +209,17 @@ def _safe_to_judge(
     struck: frozenset[str],
     table: DatasetTable,
 ) -> list[Exchange]:
-    """None of a thread or a question that candidate and serving model are compared on."""
-    kept_apart = SimilarTexts(table.near_duplicate)
+    """No thread that candidate and serving model are compared on, and no question of which people
+    have judged an answer: their word holds.
+    """
+    judged = SimilarTexts(table.near_duplicate)
     for exchange in exchanges:
-        if splits[exchange.thread] is not Split.TRAIN:
-            kept_apart.add(exchange.question.text)
+        judged.add(exchange.question.text)
     return [
         exchange
         for exchange in _distinct(unjudged, table.near_duplicate)
         if splits.get(exchange.thread, Split.TRAIN) is Split.TRAIN
-        and exchange.question.text not in kept_apart
+        and exchange.question.text not in judged
         and exchange.id not in struck
     ]
 

@@ -65,7 +65,6 @@ def _tables(base: Path) -> AdaptersTable:
             validation_share=0.1,
             held_out_share=0.3,
             near_duplicate=1.0,
-            votes_for_people_alone=0,
         ),
         train=TrainTable(
             learning_rate=2e-3,
