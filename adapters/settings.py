@@ -240,7 +240,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class PromoteTable(Table):
-    """``[adapters.promote]``: what a candidate must win, may lose, and whom it answers first."""
+    """``[adapters.promote]``: what a candidate must win, may lose, and answers first."""
 
     metric: MetricName = "f1"
     """What it must be better in: the whole 95 % interval of the difference above zero."""
@@ -263,13 +263,13 @@ class PromoteTable(Table):
 
 
 class AdaptersTable(Table):
-    """``[adapters]``: a table a stage."""
+    """``[adapters]``: one table per stage."""
 
     base: Path | None = None
     """The folder of the full-precision, instruction-tuned model that learns."""
     served: Literal["merged", "adapter"] = "merged"
     """What is promoted: one file of base and adapter together, or the adapter beside the base,
-    so that several, for instance one a channel, share what is converted and kept of it."""
+    so that several, for instance one per channel, share what is converted and kept of it."""
     dataset: DatasetTable = DatasetTable()
     train: TrainTable = TrainTable()
     prefer: PreferTable = PreferTable()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from adapters.dataset.ai_feedback import CONSTITUTION, ai_feedback, principles
-from adapters.dataset.balance import balanced
 from adapters.dataset.collect import Collected, LeftOut, collect
 from adapters.dataset.consent import Consent
 from adapters.dataset.deduplicate import SimilarTexts
@@ -34,14 +33,13 @@ from adapters.dataset.examples import (
 from adapters.dataset.exchanges import Exchange
 from adapters.dataset.golden import Retrieve, golden_exchange, read_golden
 from adapters.dataset.preferences import pairs, thumbs
-from adapters.dataset.prompt_sample import drop_oracle, show
-from adapters.dataset.redact import Redactor
-from adapters.dataset.redaction import redacted
+from adapters.dataset.prompt_sample import drop_oracle, prompt_samples
+from adapters.dataset.redact import Redactor, redacted
 from adapters.dataset.replay import Replay
 from adapters.dataset.report import figures_of, markdown
 from adapters.dataset.review import Decisions
 from adapters.dataset.split import split_threads, without_repeats
-from adapters.dataset.supervised import answers, reflections
+from adapters.dataset.supervised import answers, balanced, reflections
 from adapters.errors import TooLittleData
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Manifest, Run, run_stage
@@ -128,21 +126,21 @@ def build(
     one_sided = 0
     for split in Split:
         ours = [exchange for exchange in exchanges if splits[exchange.thread] is split]
-        shown = show(ours, distractors, table)
-        collected.left_out[LeftOut.NOTHING_SHOWN] += len(ours) - len(shown)
-        arranged = shown if split is Split.HELD_OUT else drop_oracle(shown, table)
+        samples = prompt_samples(ours, distractors, table)
+        collected.left_out[LeftOut.NOTHING_SHOWN] += len(ours) - len(samples)
+        arranged = samples if split is Split.HELD_OUT else drop_oracle(samples, table)
         judgements = list(reflections(arranged))
         in_balance = balanced(judgements)
         one_sided += len(judgements) - len(in_balance)
         examples = [*answers(arranged), *in_balance]
         taught.examples[split] = redacted([*examples, *replay.beside(len(examples))], redactor)
         if split is not Split.HELD_OUT:
-            taught.preferences[split] = redacted(pairs(shown), redactor)
-            taught.thumbs[split] = redacted(thumbs(shown), redactor)
+            taught.preferences[split] = redacted(pairs(samples), redactor)
+            taught.thumbs[split] = redacted(thumbs(samples), redactor)
     judge = _judge(table, material)
     if judge and len(collected.judged) < table.votes_for_people_alone:
         unjudged = _safe_to_judge(collected.unjudged, exchanges, splits, struck, table)
-        labels = ai_feedback(show(unjudged, distractors, table), judge, principles())
+        labels = ai_feedback(prompt_samples(unjudged, distractors, table), judge, principles())
         taught.ai_feedback = redacted(labels, redactor)
         collected.left_out[LeftOut.NOT_JUDGED] -= len(taught.ai_feedback)
     figures = figures_of(taught, collected, redactor.found, table)

@@ -17,7 +17,7 @@ _FEW = 50
 def figures_of(
     taught: Taught, collected: Collected, found: Counter[str], table: DatasetTable
 ) -> dict[str, Any]:
-    """What the manifest keeps: numbers, and ``warnings`` in sentences. Nobody is named."""
+    """What the manifest keeps: numbers, and ``warnings`` in sentences. No person is named."""
     origins = _exchanges(taught)
     askers = Counter(collected.askers[name] for name in origins if name in collected.askers)
     figures: dict[str, Any] = {

@@ -79,7 +79,7 @@ def promote(
     signed_by: str = "",
     again: bool = False,
 ) -> Manifest:
-    """Register the candidate as ``name`` and let it answer whom the settings say; output
+    """Register the candidate as ``name`` and let it answer where the settings say; output
     ``lineage``.
 
     ``by`` is who asks for it, ``signed_by`` who answers for it. Raises PromotionRefused with every

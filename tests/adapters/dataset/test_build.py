@@ -403,7 +403,7 @@ def test_what_people_judged_is_not_judged_by_a_model(team: Team) -> None:
     taught, figures = build(whole, team.material(ScriptedModel("")))
     assert [one.origin.question for one in taught.ai_feedback] == ["Any language courses?"]
     assert figures["ai_feedback_share"] == pytest.approx(1 / 6, abs=1e-4)
-    assert figures["left_out"]["nobody voted on it"] == 2
+    assert figures["left_out"]["no votes"] == 2
 
     team.vote(later, Thumb.DOWN)
     taught, _ = build(whole, team.material(ScriptedModel("")))
