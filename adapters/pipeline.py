@@ -1,13 +1,15 @@
-"""The way from votes to a model that answers: every stage in its order, each after the one before.
+"""The training pipeline, top to bottom: from votes to a verified model that answers.
 
-A line is a folder with a folder a stage. Whatever has been done for the same inputs and settings
-is not done again, so that a line that was killed goes on where it was.
+A pipeline is a folder with a folder per stage. Whatever has been done for the same inputs and
+settings is not done again, so that a run that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from adapters.dataset.build import dataset, gather
@@ -31,13 +33,12 @@ from adapters.train.sft import train
 from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.models.registry import Registry
 from bot.records.database import Database
+from bot.serving.model import LanguageModel
 
-STAGES = (
-    "dataset", "train", "prefer", "merge", "convert", "quantize", "verify", "lora", "evaluate",
-    "promote",
-)  # fmt: skip
-"""In order; each but the first works on what those before it left. A line takes ``merge`` or, where
-the adapter is served beside its base, ``lora``."""
+Work = Callable[[], Manifest | None]
+"""A stage, ready to be done; None where it was left out."""
+Step = Callable[[str, Work], object]
+"""Does a stage, given its name: says so on a terminal, notes it in a durable job, times it."""
 
 _OF_THE_BASE = ("convert", "quantize", "verify")
 _SHARED = ".base"
@@ -49,56 +50,40 @@ _FILES = {"dpo": "preferences", "kto": "thumbs", "none": "thumbs"}
 class TrainingPipeline:
     """The stages of one candidate, in the folder ``name`` of the adapters' folder.
 
-    Each method is a stage: it takes the manifests of those before it from their folders, and
-    raises ManifestError where one of them has not finished.
+    ``run`` does them all in order. Each is a method, too: it takes the manifests of those before
+    it from their folders, and raises ManifestError where one of them has not finished.
     """
 
     settings: AdaptersSettings
     name: str
     display: Display
 
-    @property
-    def table(self) -> AdaptersTable:
-        return self.settings.adapters
+    def run(self, *, by: str, step: Step | None = None) -> Manifest:
+        """Every stage; the manifest of the promotion. ``by`` is who promotes.
 
-    @property
-    def base(self) -> Path:
-        """Raises AdaptersSettingsError where the settings name no base model."""
-        if self.table.base is None:
-            raise AdaptersSettingsError(
-                "There is no base model to train: name the folder of a full-precision, "
-                "instruction-tuned model as base in the table [adapters], or with --base."
-            )
-        return self.table.base
-
-    @property
-    def is_merged(self) -> bool:
-        return self.table.served == "merged"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Those of STAGES that this line takes."""
-        return tuple(stage for stage in STAGES if stage != ("lora" if self.is_merged else "merge"))
-
-    def folder(self, stage: str) -> Path:
-        """Where the adapter is not merged, what is made of the base belongs to all lines."""
-        is_shared = not self.is_merged and stage in _OF_THE_BASE
-        return self.settings.adapters_dir / (_SHARED if is_shared else self.name) / stage
-
-    def model(self) -> Path:
-        """What is converted: base and adapter together, or the base as it is."""
-        return self.finished("merge").output("model") if self.is_merged else self.base
-
-    def finished(self, stage: str) -> Manifest:
-        return load_finished(self.folder(stage), stage)
+        Raises PromotionRefused where the candidate is no win.
+        """
+        do = step or self._announced
+        do("dataset", self.dataset)  # votes, corrections, replies → examples
+        do("train", self.train)  # examples, base → LoRA adapter
+        do("prefer", self.prefer_where_enough)  # thumbs or corrections → adapter
+        if self.is_merged:
+            do("merge", self.merge)  # adapter, base → one model in full precision
+        do("convert", self.convert)  # model, or base → 16-bit GGUF
+        do("quantize", self.quantize)  # 16-bit GGUF → small GGUF
+        do("verify", self.verify)  # do the files predict what their source predicts?
+        if not self.is_merged:
+            do("lora", self.lora)  # adapter → LoRA GGUF beside its base
+        do("evaluate", self.evaluate)  # candidate and serving model, on held-out questions
+        do("promote", partial(self.promote, by=by))  # past the gate → registry, canary, serving
+        return self.finished("promote")
 
     def dataset(self, *, again: bool = False) -> Manifest:
         """From the records and the index as they are now."""
         with (
             closing(Database(self.settings.records_url)) as database,
             open_synced_index(self.settings, serving=True) as (index, _),
-            open_models(self.settings, database) as models,
-            models.lease() as judge,
+            self._judge(database) as judge,
         ):
             return dataset(
                 self.table.dataset,
@@ -129,18 +114,16 @@ class TrainingPipeline:
             self.folder("prefer"),
             preferences=examples.output(kind),
             validation=examples.output(f"{kind}_validation"),
+            ai_feedback=examples.output("ai_feedback") if self._learns_ai_feedback else None,
             display=self.display,
         )
 
-    def adapter(self) -> Manifest:
-        """The last run that trained the adapter: prefer, where it went on from this train run."""
-        trained = self.finished("train")
-        path = self.folder("prefer")
-        if self.table.prefer.method == "none" or not (path / MANIFEST).exists():
-            return trained
-        inputs = load(path).inputs
-        went_on = [output.sha256 for output in trained.outputs.values()]
-        return self.finished("prefer") if inputs.get("adapter") in went_on else trained
+    def prefer_where_enough(self) -> Manifest | None:
+        """None where the method is none, the whole base was trained, or examples are few."""
+        if self._has_preferences():
+            return self.prefer()
+        self.display.tell("Left out: there are too few preferences.")
+        return None
 
     def merge(self) -> Manifest:
         return merge(
@@ -196,7 +179,7 @@ class TrainingPipeline:
             opened_if_named(table.base, model) as base,
             opened_if_named(table.judge, model) as judge,
         ):
-            contest = EvaluationRun(
+            compared = EvaluationRun(
                 index,
                 candidate,
                 serving,
@@ -206,7 +189,33 @@ class TrainingPipeline:
                 answer_seconds=model.answer_seconds,
             )
             examples, folder = self.finished("dataset"), self.folder("evaluate")
-            return evaluate(table, contest, examples, folder, display=self.display, judge=judge)
+            return evaluate(table, compared, examples, folder, display=self.display, judge=judge)
+
+    def promote(self, *, by: str, signed_by: str = "", again: bool = False) -> Manifest:
+        """Past the gate into the registry. Raises PromotionRefused, with every reason."""
+        if pinned := self.settings.model.pinned_by:
+            raise AdaptersSettingsError(
+                f"{pinned} names the model that answers, so a promotion would change nothing: "
+                "remove that setting first."
+            )
+        made, verified = self.finished("quantize"), self.finished("verify")
+        evaluated, history = self.finished("evaluate"), self._history()
+        if self.is_merged:
+            candidate = Candidate(made, [verified], evaluated, history)
+        else:  # the stage lora has verified what it made
+            adapter = self.finished("lora")
+            candidate = Candidate(adapter, [verified, adapter], evaluated, history, base=made)
+        with closing(Database(self.settings.records_url)) as database:
+            return promote(
+                self.table.promote,
+                Registry(database, self.settings.models_dir),
+                candidate,
+                self.folder("promote"),
+                name=candidate.name(self.name),
+                by=by,
+                signed_by=signed_by,
+                again=again,
+            )
 
     def exercise(self, corpus: Path, table: ExerciseTable, model: Path | None) -> Manifest:
         """The classic exercise with the model of a file, else with what serves."""
@@ -227,48 +236,74 @@ class TrainingPipeline:
                 corpus, table, answering, self.settings, folder, display=self.display, judge=judge
             )
 
-    def promote(self, *, by: str, signed_by: str = "", again: bool = False) -> Manifest:
-        """Past the gate into the registry. Raises PromotionRefused, with every reason."""
-        if pinned := self.settings.model.pinned_by:
-            raise AdaptersSettingsError(
-                f"{pinned} names the model that answers, so a promotion would change nothing: "
-                "remove that setting first."
-            )
-        made, verified = self.finished("quantize"), self.finished("verify")
-        evaluated, history = self.finished("evaluate"), self._history()
-        if self.is_merged:
-            candidate = Candidate(made, [verified], evaluated, history)
-        else:  # the stage lora has verified what it made
-            alone = self.finished("lora")
-            candidate = Candidate(alone, [verified, alone], evaluated, history, base=made)
-        with closing(Database(self.settings.records_url)) as database:
-            return promote(
-                self.table.promote,
-                Registry(database, self.settings.models_dir),
-                candidate,
-                self.folder("promote"),
-                name=candidate.name(self.name),
-                by=by,
-                signed_by=signed_by,
-                again=again,
-            )
-
     def perform(self, stage: str, *, by: str) -> Manifest | None:
-        """One of the stages; None for preferences where they are few. ``by`` is who promotes."""
-        if stage == "promote":
-            return self.promote(by=by)
-        if stage == "prefer" and not self._has_preferences():
-            self.display.tell("Left out: there are too few preferences.")
-            return None
-        manifest: Manifest = getattr(self, stage)()
-        return manifest
+        """One of ``stages``, by its name; None where it was left out. ``by`` is who promotes."""
+        return self._functions(by)[stage]()
 
-    def run(self, *, by: str) -> Manifest:
-        """Every stage; the manifest of the last."""
-        for stage in self.stages:
-            self.display.tell(f"— {stage}")
-            self.perform(stage, by=by)
-        return self.finished("promote")
+    @property
+    def table(self) -> AdaptersTable:
+        return self.settings.adapters
+
+    @property
+    def base(self) -> Path:
+        """Raises AdaptersSettingsError where the settings name no base model."""
+        if self.table.base is None:
+            raise AdaptersSettingsError(
+                "There is no base model to train: name the folder of a full-precision, "
+                "instruction-tuned model as base in the table [adapters], or with --base."
+            )
+        return self.table.base
+
+    @property
+    def is_merged(self) -> bool:
+        return self.table.served == "merged"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of those that this pipeline takes, in order."""
+        left_out = "lora" if self.is_merged else "merge"
+        return tuple(stage for stage in self._functions(by="") if stage != left_out)
+
+    def folder(self, stage: str) -> Path:
+        """Where the adapter is not merged, what is made of the base belongs to all pipelines."""
+        is_shared = not self.is_merged and stage in _OF_THE_BASE
+        return self.settings.adapters_dir / (_SHARED if is_shared else self.name) / stage
+
+    def model(self) -> Path:
+        """What is converted: base and adapter together, or the base as it is."""
+        return self.finished("merge").output("model") if self.is_merged else self.base
+
+    def finished(self, stage: str) -> Manifest:
+        return load_finished(self.folder(stage), stage)
+
+    def adapter(self) -> Manifest:
+        """The last run that trained the adapter: prefer, where it went on from this train run."""
+        trained = self.finished("train")
+        path = self.folder("prefer")
+        if self.table.prefer.method == "none" or not (path / MANIFEST).exists():
+            return trained
+        inputs = load(path).inputs
+        went_on = [output.sha256 for output in trained.outputs.values()]
+        return self.finished("prefer") if inputs.get("adapter") in went_on else trained
+
+    def _functions(self, by: str) -> dict[str, Work]:
+        """Stage → function, for a stage that is wanted by its name; in the order of ``run``."""
+        return {
+            "dataset": self.dataset,
+            "train": self.train,
+            "prefer": self.prefer_where_enough,
+            "merge": self.merge,
+            "convert": self.convert,
+            "quantize": self.quantize,
+            "verify": self.verify,
+            "lora": self.lora,
+            "evaluate": self.evaluate,
+            "promote": partial(self.promote, by=by),
+        }
+
+    def _announced(self, stage: str, work: Work) -> None:
+        self.display.tell(f"— {stage}")
+        work()
 
     def _history(self) -> list[Manifest]:
         """The runs behind the candidate, in order."""
@@ -280,6 +315,20 @@ class TrainingPipeline:
         table = self.table.prefer
         if table.method == "none" or self.table.train.method == "full":
             return False
-        examples = self.finished("dataset").output(_FILES[table.method])
-        with examples.open(encoding="utf-8") as file:
-            return sum(1 for _ in file) >= table.least_examples
+        examples = self.finished("dataset")
+        names = [_FILES[table.method], *(["ai_feedback"] if self._learns_ai_feedback else [])]
+        count = sum(examples.output(name).read_bytes().count(b"\n") for name in names)
+        return count >= table.min_examples
+
+    @property
+    def _learns_ai_feedback(self) -> bool:
+        return self.table.dataset.ai_feedback == "preferences"
+
+    @contextmanager
+    def _judge(self, database: Database) -> Iterator[LanguageModel | None]:
+        """The model that serves, opened only where it shall judge."""
+        if not self._learns_ai_feedback:
+            yield None
+            return
+        with open_models(self.settings, database) as models, models.lease() as judge:
+            yield judge

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from adapters.errors import AdaptersSettingsError
 from bot.domain.errors import BotSettingsError
@@ -15,6 +15,7 @@ from indexer.errors import IndexSettingsError
 from indexer.settings import Principals, Table
 from indexer.settings import load as load_index_settings
 
+AiFeedback = Literal["off", "preferences"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -34,7 +35,9 @@ class DatasetTable(Table):
     decisions: Path | None = None
     """What reviewers struck and kept; unset means ``decisions.jsonl`` in the adapters' folder."""
     seed: int = 0
+    """Of what is drawn at random: distractors, and which examples validate."""
     validation_share: Share = 0.1
+    """Of the other threads: what training is stopped by."""
     held_out_share: Share = 0.1
     """Of the threads, the newest: what candidate and serving model are compared on."""
     golden_present: float = Field(default=0.8, gt=0, le=1)
@@ -50,8 +53,11 @@ class DatasetTable(Table):
     """Country whose local phone numbers are found, too; empty means numbers with + alone."""
     asker_share: Share = 0.5
     """From which share of the examples one asker's are called a bias in the report."""
+    ai_feedback: AiFeedback = "off"
+    """Whether the model that serves judges answers without votes, for the stage prefer to learn
+    from beside people's thumbs (RLAIF). It is asked once per principle of constitution.md."""
     votes_for_people_alone: int = Field(default=200, ge=0)
-    """With fewer judged answers than this, a model judges those that nobody did (RLAIF)."""
+    """With as many answers judged by people as this, no model judges any."""
 
 
 Method = Literal["qlora", "lora", "full"]
@@ -62,21 +68,45 @@ class StepTable(Table):
     """What supervised training and preferences share."""
 
     learning_rate: float = Field(gt=0)
+    """The highest, reached after the warm-up."""
     epochs: float = Field(default=3, gt=0)
-    batch: int = Field(default=16, ge=1, description="examples a step")
-    at_once: int = Field(default=2, ge=1, description="examples computed together; memory")
-    tokens: int = Field(default=4096, ge=16, description="longer examples are left out")
-    validations: int = Field(default=4, ge=1, description="validations an epoch")
+    """Passes over the examples, at most."""
+    batch_size: int = Field(
+        default=16,
+        ge=1,
+        description="examples per step",
+        validation_alias=AliasChoices("batch_size", "batch"),
+    )
+    per_device_batch_size: int = Field(
+        default=2,
+        ge=1,
+        description="examples computed together; memory",
+        validation_alias=AliasChoices("per_device_batch_size", "at_once"),
+    )
+    max_length: int = Field(
+        default=4096,
+        ge=16,
+        description="in tokens; longer examples are left out",
+        validation_alias=AliasChoices("max_length", "tokens"),
+    )
+    validations: int = Field(default=4, ge=1, description="validations per epoch")
     patience: int = Field(default=3, ge=1, description="validations without gain before it stops")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps")
-    least_examples: int = Field(default=20, ge=1)
+    min_examples: int = Field(
+        default=20, ge=1, validation_alias=AliasChoices("min_examples", "least_examples")
+    )
+    """With fewer nothing is trained."""
     seed: int = Field(default=20, ge=0)
+    """Of the order of the examples, and of the adapter's first weights."""
     threads: int = Field(default=0, ge=0, description="of the processor; 0 means all cores")
 
     @model_validator(mode="after")
     def _whole_batches(self) -> Self:
-        if self.batch % self.at_once:
-            raise ValueError(f"batch is {self.batch}: choose a multiple of at_once, {self.at_once}")
+        if self.batch_size % self.per_device_batch_size:
+            raise ValueError(
+                f"batch_size is {self.batch_size}: choose a multiple of per_device_batch_size, "
+                f"{self.per_device_batch_size}"
+            )
         return self
 
 
@@ -84,16 +114,22 @@ class TrainTable(StepTable):
     """``[adapters.train]``: an adapter on a base in 4 bits or as it is, or the whole base."""
 
     method: Method = "qlora"
+    """``qlora``: an adapter on the base in 4 bits; ``lora``: on the base as it is; ``full``: the
+    whole base is trained."""
     learning_rate: float = Field(default=1e-4, gt=0)
     rank: int = Field(default=16, ge=1)
+    """Of the adapter's matrices (LoRA's r)."""
     alpha: int = Field(default=32, ge=1)
+    """What the adapter is scaled by, divided by its rank."""
     dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the adapter's inputs that are left out at random while it is trained."""
 
 
 class PreferTable(StepTable):
     """``[adapters.prefer]``: pairs of answers (DPO), thumbs alone (KTO), or no such stage."""
 
     method: Preference = "kto"
+    """``kto`` learns from thumbs, ``dpo`` from corrections; ``none``: no such stage."""
     learning_rate: float = Field(default=5e-6, gt=0)
     epochs: float = Field(default=1, gt=0)
     beta: float = Field(default=0.1, gt=0, description="how strongly the model holds on to itself")
@@ -103,6 +139,7 @@ class MergeTable(Table):
     """``[adapters.merge]``: the precision that merged weights are written in."""
 
     precision: Literal["bfloat16", "float32"] = "bfloat16"
+    """``float32`` is twice as large, and loses nothing."""
 
     @property
     def is_exact(self) -> bool:
@@ -123,6 +160,7 @@ class ConvertTable(Table):
     source_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Its checksum, for versions that Lorebot does not know."""
     seconds: float = Field(default=4 * 3600, gt=0)
+    """Time that converting may take."""
 
 
 class Quantization(StrEnum):
@@ -142,10 +180,12 @@ class QuantizeTable(Table):
     """How a 16-bit file becomes a small one."""
 
     quantization: Quantization = Quantization.Q4_K_M
+    """``Q4_K_M``, ``Q5_K_M``, ``Q6_K``, ``Q8_0`` or ``Q4_0``, as llama.cpp calls them."""
     allow_fallbacks: bool = False
     """Write the file although some tensors do not suit the quantization."""
     threads: int = Field(default=0, ge=0, description="0 means all cores")
     seconds: float = Field(default=4 * 3600, gt=0)
+    """Time that quantizing may take."""
 
 
 class Gate(Table):
@@ -182,11 +222,16 @@ class EvaluateTable(Table):
     """The base model as a GGUF file, where what serves has itself been trained already."""
     support: float = Field(default=0.8, gt=0, le=1)
     """Share of a claim's words that passages must hold, where no model judges."""
-    least_questions: int = Field(default=10, ge=1)
+    min_questions: int = Field(
+        default=10, ge=1, validation_alias=AliasChoices("min_questions", "least_questions")
+    )
+    """Held-out questions with an answer; with fewer nothing is compared."""
     general_examples: int = Field(default=100, ge=0)
     """At most, to see what was forgotten."""
     resamples: int = Field(default=5000, ge=2000)
+    """Of the paired bootstrap."""
     seed: int = 0
+    """Of those resamples, and of the general examples that are drawn."""
     examples_shown: int = Field(default=10, ge=0)
     """Answers won, and answers lost, in the report."""
 
@@ -214,11 +259,13 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class PromoteTable(Table):
-    """``[adapters.promote]``: what a candidate must win, may lose, and whom it answers first."""
+    """``[adapters.promote]``: what a candidate must win, may lose, and answers first."""
 
     metric: MetricName = "f1"
     """What it must be better in: the whole 95 % interval of the difference above zero."""
-    least_questions: int = Field(default=20, ge=1)
+    min_questions: int = Field(
+        default=20, ge=1, validation_alias=AliasChoices("min_questions", "least_questions")
+    )
     """Held-out questions that ``metric`` was measured on, at least."""
     tolerance: Fraction = 0.03
     """By how much any other share, such as faithfulness, may be lower than before."""
@@ -235,13 +282,13 @@ class PromoteTable(Table):
 
 
 class AdaptersTable(Table):
-    """``[adapters]``: a table a stage."""
+    """``[adapters]``: one table per stage."""
 
     base: Path | None = None
     """The folder of the full-precision, instruction-tuned model that learns."""
     served: Literal["merged", "adapter"] = "merged"
     """What is promoted: one file of base and adapter together, or the adapter beside the base,
-    so that several, for instance one a channel, share what is converted and kept of it."""
+    so that several, for instance one per channel, share what is converted and kept of it."""
     dataset: DatasetTable = DatasetTable()
     train: TrainTable = TrainTable()
     prefer: PreferTable = PreferTable()
@@ -258,6 +305,17 @@ class AdaptersTable(Table):
             raise ValueError(
                 "served is adapter, and [adapters.train] method full makes none: choose qlora or "
                 "lora, or serve it merged"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _no_feedback_unread(self) -> Self:
+        is_read = self.prefer.method == "kto" and self.train.method != "full"
+        if self.dataset.ai_feedback != "off" and not is_read:
+            raise ValueError(
+                "[adapters.dataset] ai_feedback labels single answers, which only KTO learns, and "
+                "only with an adapter: set [adapters.prefer] method kto and [adapters.train] "
+                "method qlora or lora, or ai_feedback off"
             )
         return self
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import platformdirs
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -39,9 +40,31 @@ _FILE = "_file"
 
 
 class Table(BaseModel):
-    """A table of lorebot.toml; a misspelt key is an error, never ignored."""
+    """A table of lorebot.toml; a misspelt key is an error, never ignored.
+
+    A key that was renamed is taken by its older names, too: those of its ``validation_alias``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def older_names(cls) -> dict[str, str]:
+        """The names that keys had before, each with today's."""
+        return {
+            str(older): name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.validation_alias, AliasChoices)
+            for older in field.validation_alias.choices
+            if older != name
+        }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_one_name(cls, given: object) -> object:
+        for older, name in cls.older_names().items():
+            if isinstance(given, dict) and older in given and name in given:
+                raise ValueError(f"{older} is the older name of {name}, and both are set: keep one")
+        return given
 
 
 def _secret(value: object) -> object:

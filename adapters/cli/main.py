@@ -1,4 +1,4 @@
-"""lorebot-adapters: from votes to a better model, a command a stage, or all of them in one."""
+"""lorebot-adapters: from votes to a better model, a command per stage, or all of them in one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -28,12 +27,15 @@ from adapters.runs.display import Terminal
 from adapters.runs.manifest import Manifest
 from adapters.settings import AdaptersSettings, load
 from adapters.train.sft import plan_training
+from bot.cli import model
 from bot.domain.errors import LorebotError
-from bot.models.canary_votes import watch_canary
 from bot.models.registry import Registry
 from bot.records.database import Database
 from bot.telemetry import logs
 from indexer.errors import IndexerError
+
+_OLDER_OPTIONS = {"line": "name"}
+"""Still taken, and in no help."""
 
 app = typer.Typer(
     help="Learn from votes: build a dataset, train an adapter, make a verified model file of it.",
@@ -41,12 +43,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",  # Rich's own would swallow the name of a [table]
+    context_settings={"token_normalize_func": lambda token: _OLDER_OPTIONS.get(token, token)},
 )
 console = Console(highlight=False)
 complaints = Console(stderr=True, highlight=False)
 
 Name = Annotated[
-    str, typer.Option("--line", help="Which line: a folder of runs, for instance one a channel.")
+    str,
+    typer.Option("--name", help="Which pipeline: a folder of runs, for instance one per channel."),
 ]
 Base = Annotated[
     Path | None, typer.Option(help="The full-precision base model, in place of the settings'.")
@@ -64,23 +68,23 @@ def main() -> None:
 
 @app.command()
 def dataset(
-    line: Name = "default",
+    name: Name = "default",
     again: Annotated[bool, typer.Option("--again", help="Build it anew in any case.")] = False,
 ) -> None:
     """Build the examples from votes, corrections and replies as they are now."""
-    _report(_line(line).dataset(again=again))
+    _report(_pipeline(name).dataset(again=again))
 
 
 @app.command()
 def review(
-    line: Name = "default",
+    name: Name = "default",
     reviewer: Annotated[str, typer.Option(help="Who decides.")] = "",
 ) -> None:
     """Page through what would be learned, and strike some of it; quit at any time."""
-    made = _line(line)
-    decisions = Decisions(made.settings.decisions_path)
+    pipeline = _pipeline(name)
+    decisions = Decisions(pipeline.settings.decisions_path)
     undecided = [
-        page for page in pages(made.finished("dataset"), decisions) if page.decision is None
+        page for page in pages(pipeline.finished("dataset"), decisions) if page.decision is None
     ]
     by = reviewer or getpass.getuser()
     for number, page in enumerate(undecided, start=1):
@@ -96,20 +100,20 @@ def review(
 
 @app.command()
 def train(
-    line: Name = "default",
+    name: Name = "default",
     base: Base = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what it would take, and stop.")] = False,
 ) -> None:
     """Train an adapter; started again after a crash, it goes on where it was."""
-    made = _line(line, base)
+    pipeline = _pipeline(name, base)
     if not plan:
-        _report(made.train())
+        _report(pipeline.train())
         return
-    examples = made.finished("dataset")
+    examples = pipeline.finished("dataset")
     with libraries():
         planned, _, _ = plan_training(
-            made.table.train,
-            made.base,
+            pipeline.table.train,
+            pipeline.base,
             examples=examples.output("train"),
             validation=examples.output("validation"),
         )
@@ -118,45 +122,45 @@ def train(
 
 
 @app.command()
-def prefer(line: Name = "default", base: Base = None) -> None:
+def prefer(name: Name = "default", base: Base = None) -> None:
     """Go on with the adapter: learn from corrections over answers, or from thumbs."""
-    _report(_line(line, base).prefer())
+    _report(_pipeline(name, base).prefer())
 
 
 @app.command()
-def merge(line: Name = "default", base: Base = None) -> None:
+def merge(name: Name = "default", base: Base = None) -> None:
     """Make adapter and base one model, and check that it predicts the same."""
-    _report(_line(line, base).merge())
+    _report(_pipeline(name, base).merge())
 
 
 @app.command()
-def convert(line: Name = "default") -> None:
+def convert(name: Name = "default") -> None:
     """Write the merged model, or the base of an unmerged adapter, as a GGUF file."""
-    _report(_line(line).convert())
+    _report(_pipeline(name).convert())
 
 
 @app.command()
-def quantize(line: Name = "default") -> None:
+def quantize(name: Name = "default") -> None:
     """Make the GGUF file small."""
-    _report(_line(line).quantize())
+    _report(_pipeline(name).quantize())
 
 
 @app.command()
-def verify(line: Name = "default") -> None:
+def verify(name: Name = "default") -> None:
     """Hold the files against what they were made from, tokens first, then numbers."""
-    _report(_line(line).verify())
+    _report(_pipeline(name).verify())
 
 
 @app.command("lora")
-def keep_unmerged(line: Name = "default", base: Base = None) -> None:
+def keep_unmerged(name: Name = "default", base: Base = None) -> None:
     """Write the adapter as a GGUF file of its own, served beside its base ([adapters] served)."""
-    _report(_line(line, base).lora())
+    _report(_pipeline(name, base).lora())
 
 
 @app.command()
-def evaluate(line: Name = "default") -> None:
+def evaluate(name: Name = "default") -> None:
     """Compare the new model with what serves, on questions that neither has learned."""
-    _compared(_line(line).evaluate())
+    _compared(_pipeline(name).evaluate())
 
 
 @app.command()
@@ -165,37 +169,29 @@ def exercise(
     documents: Annotated[int, typer.Option(help="Abstracts that are indexed.")] = 1000,
     questions: Annotated[int, typer.Option(help="Questions that are asked.")] = 20,
     model: Annotated[Path | None, typer.Option(help="A GGUF file; else what serves.")] = None,
-    line: Name = "default",
+    name: Name = "default",
 ) -> None:
     """Ask questions of scientific abstracts, with retrieval and without."""
     table = ExerciseTable(documents=documents, questions=questions)
-    _compared(_line(line).exercise(corpus, table, model))
+    _compared(_pipeline(name).exercise(corpus, table, model))
 
 
 @app.command()
 def promote(
-    line: Name = "default",
+    name: Name = "default",
     signed_by: Annotated[str, typer.Option(help="Who answers for it, by name.")] = "",
 ) -> None:
     """Let the new model answer, where it passes the gate; else say why not."""
-    _report(_line(line).promote(by=getpass.getuser(), signed_by=signed_by, again=True))
+    _report(_pipeline(name).promote(by=getpass.getuser(), signed_by=signed_by, again=True))
 
 
 @app.command()
 def canary() -> None:
     """Judge the canary by its votes: call it off, let it go on, or let it answer everybody."""
-    with _registry() as (settings, database, registry):
-        watched = watch_canary(database, registry, settings.canary)
-    console.print(escape(watched.sentence), soft_wrap=True)
+    model.canary(judge=True)
 
 
-@app.command()
-def rollback() -> None:
-    """Undo the newest step: end the canary, or return to what answered before."""
-    with _registry() as (_, _, registry):
-        version = registry.rollback(getpass.getuser())
-    now = f"{version.name} answers" if version else "No model answers: documents are quoted"
-    console.print(escape(f"{now} from now on."), soft_wrap=True)
+app.command()(model.rollback)
 
 
 @app.command("lineage")
@@ -204,8 +200,9 @@ def show_lineage(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
 ) -> None:
     """From a served answer back to model version, training runs and data."""
-    with _registry() as (_, database, registry):
-        found = lineage(which, database, registry)
+    settings = load()
+    with closing(Database(settings.records_url)) as database:
+        found = lineage(which, database, Registry(database, settings.models_dir))
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
@@ -213,14 +210,14 @@ def show_lineage(
 
 
 @app.command()
-def run(line: Name = "default", base: Base = None) -> None:
-    """The whole line; what has been done for the same votes and settings is not done again."""
-    _report(_line(line, base).run(by=getpass.getuser()))
+def run(name: Name = "default", base: Base = None) -> None:
+    """Every stage; what has been done for the same votes and settings is not done again."""
+    _report(_pipeline(name, base).run(by=getpass.getuser()))
 
 
 @app.command()
 def worker() -> None:
-    """Train lines when asked, for instance from Slack; for a machine with a GPU. Ctrl-C stops."""
+    """Run pipelines when asked, for instance from Slack; for a machine with a GPU. Ctrl-C stops."""
     # at once: what is begun bears being killed and goes on at the next start
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = load()
@@ -241,14 +238,7 @@ def demo(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _registry() -> Iterator[tuple[AdaptersSettings, Database, Registry]]:
-    settings = load()
-    with closing(Database(settings.records_url)) as database:
-        yield settings, database, Registry(database, settings.models_dir)
-
-
-def _line(name: str, base: Path | None = None) -> TrainingPipeline:
+def _pipeline(name: str, base: Path | None = None) -> TrainingPipeline:
     settings: AdaptersSettings = load()
     if base is not None:
         adapters = settings.adapters.model_copy(update={"base": base})

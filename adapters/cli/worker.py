@@ -1,4 +1,4 @@
-"""The whole line as a durable job: what a worker on a machine with a GPU does when it is asked."""
+"""The training pipeline as a durable job, for a worker on a machine with a GPU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from adapters.errors import AdaptersError
-from adapters.pipeline import TrainingPipeline
+from adapters.pipeline import TrainingPipeline, Work
 from adapters.runs.display import Display
 from adapters.settings import AdaptersSettings
 from bot.domain.errors import LorebotError
@@ -23,7 +23,7 @@ _EXPECTED = (AdaptersError, LorebotError, IndexerError)
 
 @contextmanager
 def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
-    """Take lines from the queue and train them, one at a time, until the block ends.
+    """Take pipelines from the queue and run them, one at a time, until the block ends.
 
     What a crash cut short goes on first: finished stages are not done again, and the others
     resume from what they left.
@@ -43,20 +43,25 @@ def working(settings: AdaptersSettings, display: Display) -> Iterator[Jobs]:
         jobs.close()
 
 
-def _train(jobs: Jobs, line: TrainingPipeline) -> None:
-    """A line that cannot go on says why, and is over: trying again would not help it."""
+def _train(jobs: Jobs, pipeline: TrainingPipeline) -> None:
+    """A pipeline that cannot go on says why, and is over: trying again would not help it."""
+    stages = pipeline.stages
+
+    def step(stage: str, work: Work) -> None:
+        number = stages.index(stage) + 1
+        jobs.tell(f"{pipeline.name}: {stage}, stage {number} of {len(stages)}")
+        pipeline.display.tell(f"— {stage}")
+        jobs.step(stage, partial(_run_of, work))
+
     try:
-        for number, stage in enumerate(line.stages, start=1):
-            jobs.tell(f"{line.name}: {stage}, stage {number} of {len(line.stages)}")
-            line.display.tell(f"— {stage}")
-            jobs.step(stage, partial(_run_of, line, stage))
-        jobs.tell(finished(line.name))
+        pipeline.run(by=APPLICATION, step=step)
+        jobs.tell(finished(pipeline.name))
     except _EXPECTED as error:
-        _log.error("Training %s stopped: %s", line.name, error)
-        jobs.tell(f"{line.name} stopped. {error}")
+        _log.error("Training %s stopped: %s", pipeline.name, error)
+        jobs.tell(f"{pipeline.name} stopped. {error}")
 
 
-def _run_of(line: TrainingPipeline, stage: str) -> str:
+def _run_of(work: Work) -> str:
     """The name of the run; the rest is in its manifest."""
-    manifest = line.perform(stage, by=APPLICATION)
+    manifest = work()
     return manifest.run if manifest else ""

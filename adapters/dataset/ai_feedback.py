@@ -1,7 +1,9 @@
 """AI feedback: a model judges by a written constitution what no person has judged (RLAIF).
 
-Its labels are marked as a model's and lie in a file of their own; training takes them only where
-it is told to. Bai et al. 2022 ("Constitutional AI") and Lee et al. 2023 ("RLAIF vs. RLHF").
+Opt-in, by ``[adapters.dataset] ai_feedback``. Its labels are marked as a model's (source ``rlaif``,
+0 people) and lie in a file of their own, which the stage prefer reads beside people's thumbs. What
+people judged is not judged again. Bai et al. 2022 ("Constitutional AI", arXiv:2212.08073) and Lee
+et al. 2023 ("RLAIF vs. RLHF", arXiv:2309.00267).
 """
 
 from __future__ import annotations
@@ -40,33 +42,33 @@ def principles(constitution: Path = CONSTITUTION) -> list[str]:
 
 
 def ai_feedback(
-    shown: Iterable[PromptSample], judge: LanguageModel, rules: list[str]
+    samples: Iterable[PromptSample], judge: LanguageModel, rules: list[str]
 ) -> Iterator[LabelledAnswer]:
     """A label for each given answer of which the judge is sure.
 
     An answer is desirable where every principle surely holds, undesirable where one surely does
     not, and left alone in between. Raises ModelError.
     """
-    for one in shown:
-        if one.exchange.good is None:
+    for sample in samples:
+        if sample.exchange.good is None:
             continue
-        answer = one.said(one.exchange.good)
-        holds = _probabilities(judge, one, answer, rules)
+        answer = sample.said(sample.exchange.good)
+        holds = _probabilities(judge, sample, answer, rules)
         if min(holds) >= _SURE or min(holds) <= 1 - _SURE:
             yield LabelledAnswer(
-                messages=one.prompt,
+                messages=sample.prompt,
                 completion=answer,
                 label=min(holds) >= _SURE,
-                origin=replace(one.exchange.origin, source=Source.RLAIF),
+                origin=replace(sample.exchange.origin, source=Source.RLAIF),
                 people=0,
             )
 
 
 def _probabilities(
-    judge: LanguageModel, one: PromptSample, answer: str, rules: list[str]
+    judge: LanguageModel, sample: PromptSample, answer: str, rules: list[str]
 ) -> list[float]:
     """Of each principle, how probably the answer keeps it, in 0..1."""
-    asked = "\n\n".join(message.content for message in one.prompt if message.role == "user")
+    asked = "\n\n".join(message.content for message in sample.prompt if message.role == "user")
     prefix = [Message("system", _ROLE), Message("user", f"{asked}\n\nThe answer:\n{answer}")]
     probes = [
         f"Answer {YES} or {NO}: does the answer keep this principle? {rule}" for rule in rules

@@ -2,9 +2,9 @@
 
 Outputs: ``train``, ``validation`` and ``held_out`` (Example), ``preferences`` and
 ``preferences_validation`` (PreferencePair), ``thumbs`` and ``thumbs_validation``
-(LabelledAnswer), ``ai_feedback`` (LabelledAnswer, a model's word, empty without a judge), and
-``report``. Built from the records as they are now: what was withdrawn, forgotten or deleted is
-not in it.
+(LabelledAnswer), ``ai_feedback`` (LabelledAnswer, a model's word, empty unless the settings want
+it), and ``report``. Built from the records as they are now: what was withdrawn, forgotten or
+deleted is not in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from adapters.dataset.ai_feedback import CONSTITUTION, ai_feedback, principles
-from adapters.dataset.balance import balanced
 from adapters.dataset.collect import Collected, LeftOut, collect
 from adapters.dataset.consent import Consent
 from adapters.dataset.deduplicate import SimilarTexts
@@ -34,14 +33,13 @@ from adapters.dataset.examples import (
 from adapters.dataset.exchanges import Exchange
 from adapters.dataset.golden import Retrieve, golden_exchange, read_golden
 from adapters.dataset.preferences import pairs, thumbs
-from adapters.dataset.prompt_sample import drop_oracle, show
-from adapters.dataset.redact import Redactor
-from adapters.dataset.redaction import redacted
+from adapters.dataset.prompt_sample import drop_oracle, prompt_samples
+from adapters.dataset.redact import Redactor, redacted
 from adapters.dataset.replay import Replay
 from adapters.dataset.report import figures_of, markdown
 from adapters.dataset.review import Decisions
 from adapters.dataset.split import split_threads, without_repeats
-from adapters.dataset.supervised import answers, reflections
+from adapters.dataset.supervised import answers, balanced, reflections
 from adapters.errors import TooLittleData
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Manifest, Run, run_stage
@@ -60,7 +58,7 @@ _TRUST = (Source.ESCALATION, Source.CORRECTION, Source.GOLDEN, Source.VOTE, Sour
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a dataset is made of; without a ``judge`` there is no AI feedback."""
+    """What a dataset is made of; ``judge`` is asked where the settings want AI feedback."""
 
     judged: Sequence[Judged]
     documents: Mapping[str, IndexedDocument]
@@ -86,12 +84,13 @@ def dataset(
     Raises TooLittleData where nothing may be learned, and says why; DatasetError for a damaged
     file; MissingPackage without the detectors; ModelError of the judge.
     """
+    judge = _judge(table, material)
     inputs: dict[str, Path | str] = {
         "feedback": _digest([asdict(one) for one in material.judged]),
         "documents": _digest([asdict(one) for one in material.documents.values()]),
         "prompts": prompts.VERSION,
-        "judge": material.judge.identity.sha256 if material.judge else "",
-        "constitution": CONSTITUTION,
+        "judge": judge.identity.sha256 if judge else "",
+        "constitution": CONSTITUTION if judge else "",
         "decisions": decisions if decisions.exists() else "",
         "golden": table.golden or "",
         "replay": table.replay or "",
@@ -127,23 +126,29 @@ def build(
     one_sided = 0
     for split in Split:
         ours = [exchange for exchange in exchanges if splits[exchange.thread] is split]
-        shown = show(ours, distractors, table)
-        collected.left_out[LeftOut.NOTHING_SHOWN] += len(ours) - len(shown)
-        arranged = shown if split is Split.HELD_OUT else drop_oracle(shown, table)
+        samples = prompt_samples(ours, distractors, table)
+        collected.left_out[LeftOut.NOTHING_SHOWN] += len(ours) - len(samples)
+        arranged = samples if split is Split.HELD_OUT else drop_oracle(samples, table)
         judgements = list(reflections(arranged))
         in_balance = balanced(judgements)
         one_sided += len(judgements) - len(in_balance)
         examples = [*answers(arranged), *in_balance]
         taught.examples[split] = redacted([*examples, *replay.beside(len(examples))], redactor)
         if split is not Split.HELD_OUT:
-            taught.preferences[split] = redacted(pairs(shown), redactor)
-            taught.thumbs[split] = redacted(thumbs(shown), redactor)
-    if material.judge and len(collected.judged) < table.votes_for_people_alone:
+            taught.preferences[split] = redacted(pairs(samples), redactor)
+            taught.thumbs[split] = redacted(thumbs(samples), redactor)
+    judge = _judge(table, material)
+    if judge and len(collected.judged) < table.votes_for_people_alone:
         unjudged = _safe_to_judge(collected.unjudged, exchanges, splits, struck, table)
-        labels = ai_feedback(show(unjudged, distractors, table), material.judge, principles())
+        labels = ai_feedback(prompt_samples(unjudged, distractors, table), judge, principles())
         taught.ai_feedback = redacted(labels, redactor)
+        collected.left_out[LeftOut.NOT_JUDGED] -= len(taught.ai_feedback)
     figures = figures_of(taught, collected, redactor.found, table)
     return taught, figures | {"one_sided_judgements_left_out": one_sided}
+
+
+def _judge(table: DatasetTable, material: Material) -> LanguageModel | None:
+    return material.judge if table.ai_feedback == "preferences" else None
 
 
 def _chosen(
@@ -202,16 +207,17 @@ def _safe_to_judge(
     struck: frozenset[str],
     table: DatasetTable,
 ) -> list[Exchange]:
-    """None of a thread or a question that candidate and serving model are compared on."""
-    kept_apart = SimilarTexts(table.near_duplicate)
+    """No thread that candidate and serving model are compared on, and no question of which people
+    have judged an answer: their word holds.
+    """
+    judged = SimilarTexts(table.near_duplicate)
     for exchange in exchanges:
-        if splits[exchange.thread] is not Split.TRAIN:
-            kept_apart.add(exchange.question.text)
+        judged.add(exchange.question.text)
     return [
         exchange
         for exchange in _distinct(unjudged, table.near_duplicate)
         if splits.get(exchange.thread, Split.TRAIN) is Split.TRAIN
-        and exchange.question.text not in kept_apart
+        and exchange.question.text not in judged
         and exchange.id not in struck
     ]
 

@@ -29,9 +29,9 @@ _BELIEVED = 0.5
 
 
 class LeftOut(StrEnum):
-    """Why an answer teaches nothing; the report says it in these words."""
+    """Why nothing is learned from an answer, in the words of the report."""
 
-    NOT_JUDGED = "nobody voted on it"
+    NOT_JUDGED = "no votes"
     PEOPLE_DISAGREE = "as many thumbs up as down"
     NOT_OPTED_IN = "asked where nobody opted in"
     PRIVATE = "rests on private text that is not opted in"
@@ -51,7 +51,7 @@ class LeftOut(StrEnum):
 
 @dataclass(slots=True)
 class Collected:
-    """``judged`` by people; ``unjudged`` hold the given answer as good, which nobody has said."""
+    """``judged`` by people; ``unjudged`` hold the given answer as good, which is not known."""
 
     judged: list[Exchange] = field(default_factory=list)
     unjudged: list[Exchange] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Who agreed to be learned from: public text, and whatever all who may read it opted in with."""
+"""What may be learned from: public text, and text of which all readers have opted in."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ class Consent:
                 yield replace(passage, audience=document.audience)
 
     def may_be_learned(self, passage: Passage) -> bool:
-        """Whether everybody may read it, or all who may have opted in."""
+        """Whether it is public, or all who may read it have opted in."""
         principals = passage.audience.principals
         return PUBLIC in principals or principals <= self._opted_in

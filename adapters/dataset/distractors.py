@@ -1,4 +1,4 @@
-"""Distractors: passages beside the golden ones that do not answer (RAFT, Zhang et al. 2024)."""
+"""Distractors: passages beside the golden ones that do not answer (RAFT, arXiv:2403.10131)."""
 
 from __future__ import annotations
 

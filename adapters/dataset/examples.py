@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Source(StrEnum):
-    """Who taught it. RLAIF is a model's judgement and is never in a file with people's."""
+    """Where a judgement comes from. RLAIF is a model's, and never in a file with people's."""
 
     VOTE = "vote"
     CORRECTION = "correction"
@@ -119,7 +119,7 @@ Item = TypeVar("Item", Example, PreferencePair, LabelledAnswer)
 
 
 def write_items(path: Path, items: Iterable[Example | PreferencePair | LabelledAnswer]) -> Path:
-    """One line an item; the same items make the same bytes."""
+    """One line per item; the same items make the same bytes."""
     with path.open("w", encoding="utf-8") as file:
         for item in items:
             line = json.dumps(asdict(item), ensure_ascii=False, sort_keys=True, default=_plain)

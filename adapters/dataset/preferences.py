@@ -8,25 +8,27 @@ from adapters.dataset.examples import LabelledAnswer, PreferencePair, Source
 from adapters.dataset.prompt_sample import PromptSample
 
 
-def pairs(shown: Iterable[PromptSample]) -> Iterator[PreferencePair]:
+def pairs(samples: Iterable[PromptSample]) -> Iterator[PreferencePair]:
     """Where people said better what was answered worse, both over the same passages."""
-    for one in shown:
-        good, bad = one.exchange.good, one.exchange.bad
-        if good and bad and one.is_golden and one.said(good) != one.said(bad):
-            yield PreferencePair(one.prompt, one.said(good), one.said(bad), one.exchange.origin)
+    for sample in samples:
+        good, bad = sample.exchange.good, sample.exchange.bad
+        if good and bad and sample.is_golden and sample.said(good) != sample.said(bad):
+            yield PreferencePair(
+                sample.prompt, sample.said(good), sample.said(bad), sample.exchange.origin
+            )
 
 
-def thumbs(shown: Iterable[PromptSample]) -> Iterator[LabelledAnswer]:
+def thumbs(samples: Iterable[PromptSample]) -> Iterator[LabelledAnswer]:
     """Where people said yes or no to an answer and nothing else."""
-    for one in shown:
-        good, bad = one.exchange.good, one.exchange.bad
-        is_bare = one.exchange.source is Source.VOTE and one.exchange.needs_documents
+    for sample in samples:
+        good, bad = sample.exchange.good, sample.exchange.bad
+        is_bare = sample.exchange.source is Source.VOTE and sample.exchange.needs_documents
         answer = good or bad
-        if answer and is_bare and one.is_golden:
+        if answer and is_bare and sample.is_golden:
             yield LabelledAnswer(
-                messages=one.prompt,
-                completion=one.said(answer),
+                messages=sample.prompt,
+                completion=sample.said(answer),
                 label=good is not None,
-                origin=one.exchange.origin,
-                people=one.exchange.people,
+                origin=sample.exchange.origin,
+                people=sample.exchange.people,
             )

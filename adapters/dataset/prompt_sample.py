@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.dataset.distractors import Distractors
@@ -46,28 +46,33 @@ class PromptSample:
         return [one.chunk.id for one in self.passages].index(passage.chunk.id) + 1
 
 
-def show(
+def prompt_samples(
     exchanges: Sequence[Exchange], distractors: Distractors, table: DatasetTable
 ) -> list[PromptSample]:
-    """Each exchange with its passages; those that need documents and have none are left out."""
-    shown = (_arranged(exchange, distractors, table) for exchange in exchanges)
-    return [one for one in shown if one.passages or not one.exchange.needs_documents]
+    """One per exchange; those that need documents and have none are left out."""
+    samples = (_arranged(exchange, distractors, table) for exchange in exchanges)
+    return [each for each in samples if each.passages or not each.exchange.needs_documents]
 
 
-def drop_oracle(shown: Iterable[PromptSample], table: DatasetTable) -> list[PromptSample]:
-    """The same, with the golden passages taken away from the share that the settings name.
+def drop_oracle(samples: Sequence[PromptSample], table: DatasetTable) -> list[PromptSample]:
+    """The same, with the golden passages taken away from the share that the settings name (RAFT,
+    Zhang et al. 2024, arXiv:2403.10131).
 
-    Only answers that rest on passages, and have distractors to show instead, can lose them.
+    Only answers that rest on passages, and have distractors to show instead, can lose them. Where
+    RAFT teaches the answer all the same, to be known by heart, here it is a refusal.
     """
-    everything = list(shown)
-    able = [one for one in everything if _rests_on_passages(one) and one.distractors]
-    able.sort(key=lambda one: one.exchange.random(table.seed, "golden").random())
-    absent = {one.exchange.id for one in able[: round((1 - table.golden_present) * len(able))]}
-    return [_emptied(one, table.seed) if one.exchange.id in absent else one for one in everything]
+    able = [each for each in samples if _rests_on_passages(each) and each.distractors]
+    able.sort(key=lambda each: each.exchange.random(table.seed, "golden").random())
+    count = round((1 - table.golden_present) * len(able))
+    dropped = {each.exchange.id for each in able[:count]}
+    return [
+        _without_golden(each, table.seed) if each.exchange.id in dropped else each
+        for each in samples
+    ]
 
 
-def _rests_on_passages(shown: PromptSample) -> bool:
-    good = shown.exchange.good
+def _rests_on_passages(sample: PromptSample) -> bool:
+    good = sample.exchange.good
     return good is not None and bool(good.passages)
 
 
@@ -78,7 +83,7 @@ def _arranged(exchange: Exchange, distractors: Distractors, table: DatasetTable)
     return PromptSample(exchange, tuple(passages), tuple(chosen))
 
 
-def _emptied(shown: PromptSample, seed: int) -> PromptSample:
-    passages = list(shown.distractors)
-    shown.exchange.random(seed, "order").shuffle(passages)
-    return PromptSample(shown.exchange, tuple(passages), shown.distractors, is_golden=False)
+def _without_golden(sample: PromptSample, seed: int) -> PromptSample:
+    passages = list(sample.distractors)
+    sample.exchange.random(seed, "order").shuffle(passages)
+    return PromptSample(sample.exchange, tuple(passages), sample.distractors, is_golden=False)

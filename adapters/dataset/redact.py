@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
+from adapters.dataset.examples import Example, LabelledAnswer, Origin, PreferencePair
 from adapters.errors import MissingPackage
+from bot.domain.values import Message
 
+Item = TypeVar("Item", Example, PreferencePair, LabelledAnswer)
 Span = tuple[int, int, str]
 
 _PRIVATE_KEY = re.compile(
@@ -104,6 +108,32 @@ class Redactor:
             for secret in {found for found in detect(text) if len(found) > 2}:
                 word = re.compile(f"{_AROUND}{re.escape(secret)}{_AROUND}")
                 yield from _matches(word, "secret", text)
+
+
+def redacted(items: Iterable[Item], redactor: Redactor) -> list[Item]:
+    """The same examples with every text redacted that a model or a reviewer will see."""
+    return [_redacted(item, redactor) for item in items]
+
+
+def _redacted(item: Item, redactor: Redactor) -> Item:
+    messages = tuple(
+        Message(message.role, redactor.redact(message.content)) for message in item.messages
+    )
+    origin = _origin(item.origin, redactor)
+    if isinstance(item, PreferencePair):
+        return replace(
+            item,
+            messages=messages,
+            chosen=redactor.redact(item.chosen),
+            rejected=redactor.redact(item.rejected),
+            origin=origin,
+        )
+    completion = redactor.redact(item.completion)
+    return replace(item, messages=messages, completion=completion, origin=origin)
+
+
+def _origin(origin: Origin, redactor: Redactor) -> Origin:
+    return replace(origin, question=redactor.redact(origin.question))
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapters.dataset.collect import Collected
-from adapters.dataset.examples import Origin, Source, Taught
+from adapters.dataset.examples import Origin, Source, Split, Taught
 from adapters.settings import DatasetTable
 
 _MOST_TOPICS = 15
@@ -17,7 +17,7 @@ _FEW = 50
 def figures_of(
     taught: Taught, collected: Collected, found: Counter[str], table: DatasetTable
 ) -> dict[str, Any]:
-    """What the manifest keeps: numbers, and ``warnings`` in sentences. Nobody is named."""
+    """What the manifest keeps: numbers, and ``warnings`` in sentences. No person is named."""
     origins = _exchanges(taught)
     askers = Counter(collected.askers[name] for name in origins if name in collected.askers)
     figures: dict[str, Any] = {
@@ -29,6 +29,7 @@ def figures_of(
             for split, each in taught.thumbs.items()
         },
         "ai_feedback": len(taught.ai_feedback),
+        "ai_feedback_share": _ai_share(taught),
         "sources": _counted(origin.source.value for origin in origins.values()),
         "channels": _counted(origin.channel for origin in origins.values()),
         "documents": _counted(
@@ -59,7 +60,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
         ),
         f"Preference pairs: {_told(figures['preferences'])}. Thumbs: "
         f"{_told({s: sum(each.values()) for s, each in figures['thumbs'].items()})}. "
-        f"Judged by a model, in a file of their own: {figures['ai_feedback']}.",
+        f"Judged by a model, in a file of their own: {figures['ai_feedback']}, which are "
+        f"{figures['ai_feedback_share']:.0%} of the thumbs to learn from.",
         "## Balance",
         f"The person who asked most asked {figures['largest_asker_share']:.0%} of the exchanges.",
         _table(("source", "exchanges"), figures["sources"].items()),
@@ -117,7 +119,18 @@ def _warnings(
         said.append(f"more than half of the exchanges rest on {top[0]}.")
     if figures["ai_feedback"] and not any(figures["thumbs"].values()):
         said.append("all thumbs are a model's own; have people vote before you rely on them.")
+    elif figures["ai_feedback_share"] > 0.5:
+        said.append(
+            f"{figures['ai_feedback_share']:.0%} of the thumbs to learn from are a model's own."
+        )
     return said
+
+
+def _ai_share(taught: Taught) -> float:
+    """Of the labels that ``prefer`` trains on, those of a model, in 0..1."""
+    of_people = len(taught.thumbs.get(Split.TRAIN, ()))
+    labels = len(taught.ai_feedback)
+    return round(labels / (labels + of_people), 4) if labels else 0.0
 
 
 def _largest_share(askers: Counter[str]) -> float:

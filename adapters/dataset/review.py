@@ -100,7 +100,7 @@ class Decisions:
 
 
 def pages(dataset: Manifest, decisions: Decisions) -> list[Page]:
-    """A page an exchange, those nobody has decided on first, else in the dataset's order.
+    """One page per exchange, the undecided first, else in the dataset's order.
 
     General examples are not reviewed here. Raises ManifestError and DatasetError.
     """

@@ -1,4 +1,4 @@
-"""Which threads are trained on and which are kept: by time, a thread in one split only."""
+"""Which threads are trained on and which are kept: by time, each thread in one split only."""
 
 from __future__ import annotations
 

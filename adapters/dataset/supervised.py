@@ -8,7 +8,7 @@ distractors alone, which hold no sentence of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from adapters.dataset.examples import Example, Kind
 from adapters.dataset.exchanges import REFUSAL, Grounded
@@ -17,75 +17,100 @@ from bot.answering.cite import marks
 from bot.domain import prompts
 from bot.domain.values import Message
 
+JUDGEMENTS = (Kind.RETRIEVE, Kind.RELEVANT, Kind.SUPPORTED, Kind.USEFUL)
+_MOST_TO_ONE = 4
 
-def answers(shown: Iterable[PromptSample]) -> Iterator[Example]:
+
+def answers(samples: Iterable[PromptSample]) -> Iterator[Example]:
     """The good answer of each exchange, or the refusal where nothing shown answers it."""
-    for one in shown:
-        good = one.exchange.good
-        if good is None or not one.exchange.needs_documents:
+    for sample in samples:
+        good = sample.exchange.good
+        if good is None or not sample.exchange.needs_documents:
             continue
-        said = good if one.is_golden else REFUSAL
+        said = good if sample.is_golden else REFUSAL
         kind = Kind.REFUSAL if said == REFUSAL else Kind.ANSWER
-        yield Example(kind, one.prompt, one.said(said), one.exchange.origin)
+        yield Example(kind, sample.prompt, sample.said(said), sample.exchange.origin)
 
 
-def reflections(shown: Iterable[PromptSample]) -> Iterator[Example]:
-    """At most one Yes and one No of each kind an exchange."""
-    for one in shown:
-        yield from _retrieve(one)
-        if one.exchange.needs_documents:
-            yield from _relevant(one)
-            yield from _supported(one)
-            yield from _useful(one)
+def reflections(samples: Iterable[PromptSample]) -> Iterator[Example]:
+    """At most one Yes and one No of each kind per exchange."""
+    for sample in samples:
+        yield from _retrieve(sample)
+        if sample.exchange.needs_documents:
+            yield from _relevant(sample)
+            yield from _supported(sample)
+            yield from _useful(sample)
 
 
-def _retrieve(one: PromptSample) -> Iterator[Example]:
-    if one.exchange.good:
-        prefix = tuple(prompts.opening(one.exchange.question))
-        is_needed = one.exchange.needs_documents
-        yield _judgement(Kind.RETRIEVE, one, prefix, prompts.ROUTE, is_needed)
+def balanced(examples: Sequence[Example]) -> list[Example]:
+    """The examples in their order, of each kind of judgement the commoner answer at most four times
+    as often as the other; which ones stay is decided by the names of their exchanges.
+
+    Votes say much more often that documents were needed than that they were not.
+    """
+    kept = {id(example) for example in examples if example.kind not in JUDGEMENTS}
+    for kind in JUDGEMENTS:
+        by_answer: dict[str, list[Example]] = {}
+        for example in examples:
+            if example.kind is kind:
+                by_answer.setdefault(example.completion, []).append(example)
+        rarest = min(map(len, by_answer.values())) if len(by_answer) > 1 else 0
+        for same in by_answer.values():
+            kept |= {id(example) for example in _by_name(same)[: _MOST_TO_ONE * rarest]}
+    return [example for example in examples if id(example) in kept]
 
 
-def _relevant(one: PromptSample) -> Iterator[Example]:
-    good = one.exchange.good
+def _retrieve(sample: PromptSample) -> Iterator[Example]:
+    if sample.exchange.good:
+        prefix = tuple(prompts.opening(sample.exchange.question))
+        is_needed = sample.exchange.needs_documents
+        yield _judgement(Kind.RETRIEVE, sample, prefix, prompts.ROUTE, is_needed)
+
+
+def _relevant(sample: PromptSample) -> Iterator[Example]:
+    good = sample.exchange.good
     if good is None:
         return
-    prefix = one.before_answering
-    if one.is_golden and good.passages:
-        probe = prompts.relevant(one.number(good.passages[0]))
-        yield _judgement(Kind.RELEVANT, one, prefix, probe, True)
-    if one.distractors:
-        probe = prompts.relevant(one.number(one.distractors[0]))
-        yield _judgement(Kind.RELEVANT, one, prefix, probe, False)
+    prefix = sample.before_answering
+    if sample.is_golden and good.passages:
+        probe = prompts.relevant(sample.number(good.passages[0]))
+        yield _judgement(Kind.RELEVANT, sample, prefix, probe, True)
+    if sample.distractors:
+        probe = prompts.relevant(sample.number(sample.distractors[0]))
+        yield _judgement(Kind.RELEVANT, sample, prefix, probe, False)
 
 
-def _supported(one: PromptSample) -> Iterator[Example]:
+def _supported(sample: PromptSample) -> Iterator[Example]:
     """The first sentence with its own marks, and with that of a distractor."""
-    good = one.exchange.good
-    if not (good and good.passages and one.is_golden):
+    good = sample.exchange.good
+    if not (good and good.passages and sample.is_golden):
         return
-    first = Grounded(one.said(good)).sentences[0]
+    first = Grounded(sample.said(good)).sentences[0]
     if numbers := marks(first.text):
-        prefix = (*one.prompt, Message("assistant", first.so_far))
-        yield _judgement(Kind.SUPPORTED, one, prefix, prompts.supported(numbers), True)
-    if one.distractors:
-        wrong = one.number(one.distractors[0])
+        prefix = (*sample.prompt, Message("assistant", first.so_far))
+        yield _judgement(Kind.SUPPORTED, sample, prefix, prompts.supported(numbers), True)
+    if sample.distractors:
+        wrong = sample.number(sample.distractors[0])
         misattributed = f"{Grounded(first.text).plain} [{wrong}]"
-        prefix = (*one.prompt, Message("assistant", misattributed))
-        yield _judgement(Kind.SUPPORTED, one, prefix, prompts.supported([wrong]), False)
+        prefix = (*sample.prompt, Message("assistant", misattributed))
+        yield _judgement(Kind.SUPPORTED, sample, prefix, prompts.supported([wrong]), False)
 
 
-def _useful(one: PromptSample) -> Iterator[Example]:
-    if not one.is_golden:
+def _useful(sample: PromptSample) -> Iterator[Example]:
+    if not sample.is_golden:
         return
-    for answer, is_useful in ((one.exchange.good, True), (one.exchange.bad, False)):
+    for answer, is_useful in ((sample.exchange.good, True), (sample.exchange.bad, False)):
         if answer and answer != REFUSAL:
-            prefix = (*one.prompt, Message("assistant", one.said(answer)))
-            yield _judgement(Kind.USEFUL, one, prefix, prompts.USEFUL, is_useful)
+            prefix = (*sample.prompt, Message("assistant", sample.said(answer)))
+            yield _judgement(Kind.USEFUL, sample, prefix, prompts.USEFUL, is_useful)
 
 
 def _judgement(
-    kind: Kind, one: PromptSample, prefix: tuple[Message, ...], probe: str, holds: bool
+    kind: Kind, sample: PromptSample, prefix: tuple[Message, ...], probe: str, holds: bool
 ) -> Example:
     completion = prompts.YES if holds else prompts.NO
-    return Example(kind, (*prefix, Message("user", probe)), completion, one.exchange.origin)
+    return Example(kind, (*prefix, Message("user", probe)), completion, sample.exchange.origin)
+
+
+def _by_name(examples: Iterable[Example]) -> list[Example]:
+    return sorted(examples, key=lambda example: example.origin.exchange)

@@ -3,8 +3,8 @@
 Its attention starts with a copying circuit (an induction head, Olsson et al. 2022,
 arXiv:2209.11895) that is set by hand, for learning one takes longer than a demo may. All else
 starts at random and is learned: the words of the sample handbook, the form of the served prompts,
-and to answer every question with the first sentence of the page. The rooms of ``demo_rooms`` are
-not part of it.
+and to answer every question with the first sentence of the page. The rooms of rooms.py are not
+part of it.
 
 How it copies. The hidden state holds the code of a token, those of the two tokens before it, a
 constant, and room for what is learned. The heads of layer 1 fill the second and third part by

@@ -1,26 +1,27 @@
 """``lorebot-adapters demo``: the whole way from votes to a better model, with a tiny one.
 
 Everything is real but the size: a base of a few million parameters that is built and pretrained on
-the spot, records of questions, answers, votes and corrections, every stage of the line, the
+the spot, records of questions, answers, votes and corrections, every stage of the pipeline, the
 registry, and a bot that goes on running through promotion and rollback. What the base does before
-it is taught, and what it is taught, is in demo_rooms.py and demo_pretraining.py.
+it is taught, and what it is taught, is in rooms.py and pretraining.py.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from adapters.dataset.examples import Example, Kind, read_items, write_items
 from adapters.demo.base import write_base
 from adapters.demo.pretraining import pretrain
 from adapters.demo.rooms import Room, rooms, write_pages
 from adapters.demo.settings import CHANNEL, demo_settings
-from adapters.demo.worse import write_worse
 from adapters.errors import AdaptersError, PromotionRefused
 from adapters.evaluate.metrics import exact_match
 from adapters.export.convert import convert_model
@@ -28,6 +29,7 @@ from adapters.export.converter import find_converter
 from adapters.export.quantize import quantize_file
 from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Display
+from adapters.runs.manifest import Manifest, Run, run_stage
 from adapters.settings import AdaptersSettings, ConvertTable, Quantization, QuantizeTable
 from bot.answering.cite import without_marks
 from bot.answering.pipeline import Pipeline
@@ -94,7 +96,7 @@ class _Demo:
         yield
         self.outcome.seconds[stage] = round(time.monotonic() - began, 1)
 
-    def line(self, name: str) -> TrainingPipeline:
+    def training(self, name: str) -> TrainingPipeline:
         return TrainingPipeline(self.settings, name, self.display)
 
 
@@ -150,7 +152,7 @@ def _make_base(demo: _Demo, base: Path) -> None:
 
 
 def _ask_and_correct(demo: _Demo, pipeline: Pipeline, known: Sequence[Room]) -> None:
-    """Somebody asks about every room, and says 👍, or 👎 and what the answer should have been."""
+    """Ask about every room; vote 👍, or 👎 with the answer that it should have been."""
     answers, votes = Answers(demo.database), Votes(demo.database)
     right = 0
     with demo.display.bar("Asking", len(known)) as bar:
@@ -176,22 +178,22 @@ def _ask_and_correct(demo: _Demo, pipeline: Pipeline, known: Sequence[Room]) -> 
 
 
 def _learn(demo: _Demo, pipeline: Pipeline, room: Room) -> None:
-    """The line, its promotion, a candidate that is refused, and the way back."""
+    """The pipeline, its promotion, a candidate that is refused, and the way back."""
     outcome, text = demo.outcome, room.question
     before = _told(demo, pipeline, text)
-    line = demo.line("demo")
-    for stage in line.stages[:-1]:
+    training = demo.training("demo")
+    for stage in training.stages[:-1]:
         with demo.measured(stage):
-            line.perform(stage, by=_WHO)
-    measured = line.finished("evaluate").metrics
+            training.perform(stage, by=_WHO)
+    measured = training.finished("evaluate").metrics
     outcome.em_before, outcome.em_after = measured["em.serving"], measured["em.candidate"]
     outcome.held_out = measured["em.count"]
     with demo.measured("promote"):
-        line.perform("promote", by=_WHO)
+        training.perform("promote", by=_WHO)
         after = _told(demo, pipeline, text, unlike=before)
         outcome.promoted = after != before
     with demo.measured("worse candidate"):
-        outcome.refusal = _refused(demo, line)
+        outcome.refusal = _refused(demo, training)
         outcome.worse_refused = bool(outcome.refusal)
     with demo.measured("rollback"):
         demo.registry.rollback(_WHO)
@@ -200,7 +202,7 @@ def _learn(demo: _Demo, pipeline: Pipeline, room: Room) -> None:
 
 def _refused(demo: _Demo, good: TrainingPipeline) -> str:
     """What the gate says of a candidate that learned wrong answers; "" where it let it pass."""
-    worse = demo.line("worse")
+    worse = demo.training("worse")
     write_worse(good.finished("dataset"), worse.folder("dataset"))
     for stage in worse.stages[1:-1]:
         worse.perform(stage, by=_WHO)
@@ -210,6 +212,34 @@ def _refused(demo: _Demo, good: TrainingPipeline) -> str:
         demo.display.tell(str(refusal))
         return str(refusal)
     return ""
+
+
+def write_worse(dataset: Manifest, folder: Path) -> Manifest:
+    """The same dataset in ``folder``; in ``train`` and ``validation`` each question has the answer
+    of the next one.
+    """
+
+    def work(run: Run) -> None:
+        for name in dataset.outputs:
+            source = dataset.output(name)
+            target = run.folder / f"{name}{source.suffix}"
+            if name in ("train", "validation"):
+                write_items(target, _exchanged(list(read_items(source, Example))))
+            else:
+                shutil.copyfile(source, target)
+            run.outputs[name] = target
+
+    inputs: dict[str, Path | str] = {name: dataset.output(name) for name in dataset.outputs}
+    return run_stage("dataset", folder, settings={"worse": True}, inputs=inputs, work=work)
+
+
+def _exchanged(examples: Sequence[Example]) -> list[Example]:
+    said = [each.completion for each in examples if each.kind is Kind.ANSWER]
+    others = iter([*said[1:], *said[:1]])
+    return [
+        replace(each, completion=next(others)) if each.kind is Kind.ANSWER else each
+        for each in examples
+    ]
 
 
 def _told(demo: _Demo, pipeline: Pipeline, text: str, *, unlike: str = "") -> str:

@@ -24,7 +24,7 @@ from indexer.documents import Audience, Chunk, Passage
 
 _ROWS, _STRETCH = 8, 128
 _LEARNING_RATE, _WARM_UP, _LAST_RATE = 1e-3, 20, 0.05
-_EVERYBODY = Audience.of("public")
+_PUBLIC = Audience.of("public")
 
 Row = dict[str, list[int]]
 
@@ -66,10 +66,10 @@ class Lessons:
 
     def _asked(self, lesson: Lesson) -> Row:
         passage = Passage(
-            Chunk("", 0, lesson.page), lesson.title, _EVERYBODY,
+            Chunk("", 0, lesson.page), lesson.title, _PUBLIC,
             score=1.0, similarity=1.0, lexical=1.0,
         )  # fmt: skip
-        question = Question("", lesson.question, _EVERYBODY)
+        question = Question("", lesson.question, _PUBLIC)
         messages = answer_messages(question, [passage], relevant=[1], language="English")
         return self._tokenizer.tokens(messages, f"{lesson.answer} [1]").supervised()
 

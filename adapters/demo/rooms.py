@@ -65,7 +65,7 @@ def rooms(count: int, seed: int = 0) -> list[Room]:
 
 
 def write_pages(folder: Path, known: Sequence[Room]) -> None:
-    """A file a room, in ``folder/rooms``."""
+    """One file per room, in ``folder/rooms``."""
     target = folder / "rooms"
     target.mkdir(parents=True)
     for room in known:

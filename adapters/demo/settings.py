@@ -65,10 +65,15 @@ def _tables(base: Path) -> AdaptersTable:
             validation_share=0.1,
             held_out_share=0.3,
             near_duplicate=1.0,
-            votes_for_people_alone=0,
         ),
         train=TrainTable(
-            learning_rate=2e-3, epochs=3, batch=4, at_once=4, dropout=0, validations=1, threads=1
+            learning_rate=2e-3,
+            epochs=3,
+            batch_size=4,
+            per_device_batch_size=4,
+            dropout=0,
+            validations=1,
+            threads=1,
         ),
         prefer=PreferTable(method="none"),
         merge=MergeTable(precision="float32"),

@@ -116,11 +116,11 @@ def _inputs(
 
 
 def _check_enough(asked: Questions, table: EvaluateTable) -> None:
-    if asked.answerable < table.least_questions:
+    if asked.answerable < table.min_questions:
         raise EvaluationError(
             f"There are {asked.answerable} held-out questions with an answer, fewer than "
-            f"{table.least_questions}: collect more votes and corrections, name golden questions "
-            "in [adapters.evaluate] golden, or lower least_questions and trust the result less."
+            f"{table.min_questions}: collect more votes and corrections, name golden questions "
+            "in [adapters.evaluate] golden, or lower min_questions and trust the result less."
         )
 
 

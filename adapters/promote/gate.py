@@ -19,10 +19,10 @@ def objections(table: PromoteTable, differences: Sequence[Difference]) -> list[s
 
 def _no_win(table: PromoteTable, wanted: Difference | None) -> Iterator[str]:
     title = METRICS[table.metric].title.lower()
-    if wanted is None or wanted.count < table.least_questions:
+    if wanted is None or wanted.count < table.min_questions:
         yield (
             f"There are {wanted.count if wanted else 0} held-out questions with {title} measured, "
-            f"and {table.least_questions} are needed: collect more votes and corrections, or name "
+            f"and {table.min_questions} are needed: collect more votes and corrections, or name "
             "golden questions."
         )
     elif not wanted.is_better:

@@ -1,7 +1,7 @@
 """Stage ``promote``: past the gate into the registry, as a canary or for everybody.
 
-The file is kept beside the other models, for the next run of the line writes over it; so are the
-manifests of every run that led to it, which is where a served answer's lineage ends.
+The file is kept beside the other models, for the next run of the pipeline writes over it. So are
+the manifests of every run that led to it, which is where a served answer's lineage ends.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class Candidate:
         files = (self.made, self.base) if self.base else (self.made,)
         return all(run.outputs["gguf"].sha256 in seen for run in files)
 
-    def name(self, line: str) -> str:
+    def name(self, pipeline: str) -> str:
         """The same file has the same name."""
-        return f"{line}-{self.sha256[:_SHORT]}"
+        return f"{pipeline}-{self.sha256[:_SHORT]}"
 
 
 def promote(
@@ -81,7 +81,7 @@ def promote(
     signed_by: str = "",
     again: bool = False,
 ) -> Manifest:
-    """Register the candidate as ``name`` and let it answer whom the settings say; output
+    """Register the candidate as ``name`` and let it answer where the settings say; output
     ``lineage``.
 
     ``by`` is who asks for it, ``signed_by`` who answers for it. Raises PromotionRefused with every

@@ -135,7 +135,7 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         begun = _begin(stage, folder, _plain(settings), hashes)
-        before = None if again else _earlier(begun)
+        before = None if again else _earlier(begun, settings)
         if before and _is_done(before):
             return before
         was_cut = before is not None and before.status is not Status.FINISHED
@@ -221,15 +221,29 @@ def _begin(stage: str, folder: Path, settings: dict[str, Any], hashes: dict[str,
     )
 
 
-def _earlier(begun: Manifest) -> Manifest | None:
+def _earlier(begun: Manifest, settings: BaseModel | Mapping[str, Any]) -> Manifest | None:
     """An earlier run in the same folder that did, or began, exactly this."""
     if not (begun.folder / MANIFEST).exists():
         return None
     before = load(begun.folder)
-    is_same = all(
-        getattr(before, part) == getattr(begun, part) for part in ("stage", "settings", "inputs")
-    )
+    is_same = (before.stage, before.inputs) == (begun.stage, begun.inputs) and _under_todays_names(
+        before.settings, settings
+    ) == begun.settings
     return before if is_same else None
+
+
+def _under_todays_names(
+    noted: dict[str, Any], settings: BaseModel | Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an earlier version noted, where its settings are still valid: renamed since, or without
+    a key that is newer.
+    """
+    if not isinstance(settings, BaseModel):
+        return noted
+    try:
+        return _plain(type(settings).model_validate(noted))
+    except ValidationError:
+        return noted
 
 
 def _is_done(manifest: Manifest) -> bool:

@@ -50,10 +50,10 @@ class Outcome:
 
 def require_enough(count: int, table: StepTable, things: str, advice: str) -> None:
     """Raise TooLittleData where fewer ``things`` than the settings want are short enough."""
-    if count < table.least_examples:
+    if count < table.min_examples:
         raise TooLittleData(
-            f"There are {count} {things} of at most {table.tokens:,} tokens to learn from, and "
-            f"{table.least_examples} are needed: {advice}."
+            f"There are {count} {things} of at most {table.max_length:,} tokens to learn from, and "
+            f"{table.min_examples} are needed: {advice}."
         )
 
 
@@ -69,14 +69,14 @@ def begin(table: StepTable) -> None:
 
 def arguments(table: StepTable, run: Run, plan: Plan, device: Device) -> dict[str, Any]:
     """TrainingArguments by name, the same for every trainer."""
-    step_an_epoch = math.ceil(plan.examples / table.batch)
+    step_an_epoch = math.ceil(plan.examples / table.batch_size)
     every = max(1, step_an_epoch // table.validations)
     validates = plan.validation > 0
     return {
         "output_dir": str(run.scratch / "checkpoints"),
-        "per_device_train_batch_size": table.at_once,
-        "per_device_eval_batch_size": table.at_once,
-        "gradient_accumulation_steps": table.batch // table.at_once,
+        "per_device_train_batch_size": table.per_device_batch_size,
+        "per_device_eval_batch_size": table.per_device_batch_size,
+        "gradient_accumulation_steps": table.batch_size // table.per_device_batch_size,
         "num_train_epochs": table.epochs,
         "learning_rate": table.learning_rate,
         "lr_scheduler_type": "cosine",
@@ -121,17 +121,17 @@ def measured(
     on_gpu = [trainer.model.device] if trainer.model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=on_gpu):
         try:
-            _pass(trainer, by_length[-copies * table.at_once :])
+            _pass(trainer, by_length[-copies * table.per_device_batch_size :])
             began = time.perf_counter()
-            _pass(trainer, by_length[middle : middle + table.at_once])
+            _pass(trainer, by_length[middle : middle + table.per_device_batch_size])
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise NotEnoughMemory(
                 f"A step with examples of {len(by_length[-1]):,} tokens does not fit into the "
-                f"{gigabytes(plan.memory_there)} of {plan.device}: lower at_once or tokens in the "
-                "settings."
+                f"{gigabytes(plan.memory_there)} of {plan.device}: lower "
+                "per_device_batch_size or max_length in the settings."
             ) from error
     seconds = time.perf_counter() - began
-    return plan.with_step(seconds * copies * (table.batch // table.at_once))
+    return plan.with_step(seconds * copies * (table.batch_size // table.per_device_batch_size))
 
 
 def train_with(
@@ -162,8 +162,8 @@ def train_with(
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
     except torch.OutOfMemoryError as error:
         raise NotEnoughMemory(
-            f"A step did not fit into the memory of {plan.device}: lower at_once or tokens in the "
-            "settings, and start again: what is done is kept."
+            f"A step did not fit into the memory of {plan.device}: lower per_device_batch_size or "
+            "max_length in the settings, and start again: what is done is kept."
         ) from error
     finally:
         writer.close()
@@ -172,7 +172,7 @@ def train_with(
     learned = [row["loss"] for row in rows if "loss" in row]
     validated = [row["eval_loss"] for row in rows if "eval_loss" in row]
     if not learned:
-        raise TrainingError("The run took no step: lower batch, or give it more examples.")
+        raise TrainingError("The run took no step: lower batch_size, or give it more examples.")
     _keep_curves(rows, run, title)
     steps = trainer.state.global_step
     return Outcome(

@@ -108,8 +108,9 @@ class Plan:
             smaller = "a smaller base" if self.method == "qlora" else 'method = "qlora"'
             raise NotEnoughMemory(
                 f"Training needs about {gigabytes(self.memory_needed)} of memory and "
-                f"{gigabytes(self.memory_there)} are free on {self.device}: lower at_once or "
-                f"tokens in the settings, choose {smaller}, or use a larger machine."
+                f"{gigabytes(self.memory_there)} are free on {self.device}: lower "
+                f"per_device_batch_size or max_length in the settings, choose {smaller}, or use a "
+                "larger machine."
             )
 
 
@@ -145,9 +146,9 @@ def plan(
         validation=validation,
         left_out=left_out,
         longest=longest,
-        steps=math.ceil(math.ceil(examples / table.batch) * table.epochs),
+        steps=math.ceil(math.ceil(examples / table.batch_size) * table.epochs),
         memory_needed=_memory_needed(
-            shapes, method, states, device, tokens=copies * table.at_once * longest
+            shapes, method, states, device, tokens=copies * table.per_device_batch_size * longest
         ),
         memory_there=free_memory(device),
         disk_needed=_CHECKPOINTS * states,

@@ -8,7 +8,7 @@ the model to the adapter they begin with, of which trl keeps a frozen copy.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,13 @@ def prefer(
     *,
     preferences: Path,
     validation: Path,
+    ai_feedback: Path | None = None,
     display: Display | None = None,
 ) -> Manifest:
     """Go on from a train run's adapter; outputs as of ``train``, and the same errors.
 
-    The files hold PreferencePair lines with method ``dpo``, LabelledAnswer lines with ``kto``.
+    The files hold PreferencePair lines with method ``dpo``, LabelledAnswer lines with ``kto``;
+    ``ai_feedback`` holds a model's labels, which ``kto`` learns beside people's.
     """
     if table.method == "none":
         raise TrainingError(
@@ -62,27 +64,34 @@ def prefer(
             "with method qlora or lora, or set method to none in the table [adapters.prefer]."
         )
     shown = display or Silent()
+    learned = [preferences, *([ai_feedback] if ai_feedback else [])]
 
     def work(run: Run) -> None:
         with libraries():
-            _prefer(table, trained, base, preferences, validation, run, shown)
+            _prefer(table, trained, base, learned, validation, run, shown)
 
     inputs: dict[str, Path | str] = {
         "adapter": trained.output("adapter"),
         "preferences": preferences,
         "validation": validation,
+        **({"ai_feedback": ai_feedback} if ai_feedback else {}),
         **identity(base),
     }
     return run_stage("prefer", folder, settings=table, inputs=inputs, work=work)
 
 
 def plan_preferences(
-    table: PreferTable, train_table: TrainTable, base: Path, *, preferences: Path, validation: Path
+    table: PreferTable,
+    train_table: TrainTable,
+    base: Path,
+    *,
+    preferences: Sequence[Path],
+    validation: Path,
 ) -> tuple[Plan, list[Row], list[Row]]:
     """The plan, and its rows of token ids; raises as ``plan_training`` does."""
     tokenizer = PromptTokenizer(base)
     learned, too_long = _rows(tokenizer, preferences, table)
-    validated, _ = _rows(tokenizer, validation, table)
+    validated, _ = _rows(tokenizer, [validation], table)
     advice = "collect more votes, or set method to none in the table [adapters.prefer]"
     require_enough(len(learned), table, "preferences", advice)
     made = plan(
@@ -105,7 +114,7 @@ def _prefer(
     table: PreferTable,
     trained: Manifest,
     base: Path,
-    preferences: Path,
+    preferences: Sequence[Path],
     validation: Path,
     run: Run,
     display: Display,
@@ -141,7 +150,7 @@ def _prefer(
     outcome = train_with(trainer, run, made, table, display, title="Preferences")
     run.outputs["adapter"] = save_adapter(trainer.model, base, run.folder / "adapter")
     tokens = sum(map(len, sequences)) / len(sequences)
-    run.metrics.update(made.metrics(), **outcome.metrics(2 * tokens * table.batch))
+    run.metrics.update(made.metrics(), **outcome.metrics(2 * tokens * table.batch_size))
 
 
 def _trainer_of(table: PreferTable) -> tuple[Any, Any]:
@@ -160,10 +169,13 @@ def _trainer_of(table: PreferTable) -> tuple[Any, Any]:
     return by_method[table.method]
 
 
-def _rows(tokenizer: PromptTokenizer, path: Path, table: PreferTable) -> tuple[list[Row], int]:
+def _rows(
+    tokenizer: PromptTokenizer, paths: Iterable[Path], table: PreferTable
+) -> tuple[list[Row], int]:
     """What is short enough, and how many are not."""
-    rows = _pairs(tokenizer, path) if table.method == "dpo" else _thumbs(tokenizer, path)
-    short = [row for row in rows if _length(row) <= table.tokens]
+    read = _pairs if table.method == "dpo" else _thumbs
+    rows = [row for path in paths for row in read(tokenizer, path)]
+    short = [row for row in rows if _length(row) <= table.max_length]
     left_out = len(rows) - len(short)
     if table.method == "kto":
         short = _with_mismatched_answers(short, table)
@@ -200,9 +212,8 @@ def _with_mismatched_answers(rows: Sequence[Row], table: PreferTable) -> list[Ro
     """
     shuffled = list(rows)
     random.Random(table.seed).shuffle(shuffled)  # noqa: S311 - nothing secret
-    groups = (
-        shuffled[start : start + table.at_once] for start in range(0, len(shuffled), table.at_once)
-    )
+    size = table.per_device_batch_size
+    groups = (shuffled[start : start + size] for start in range(0, len(shuffled), size))
     return [
         {**row, "KL_completion_ids": group[place - 1]["completion_ids"]}
         for group in groups

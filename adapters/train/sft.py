@@ -70,9 +70,9 @@ def plan_training(
     does not fit into this machine.
     """
     tokenizer = PromptTokenizer(base)
-    learned, too_long = _tokenised(tokenizer, examples, table.tokens)
-    validated, _ = _tokenised(tokenizer, validation, table.tokens)
-    advice = "collect more votes and corrections, or lower least_examples in the settings"
+    learned, too_long = _tokenised(tokenizer, examples, table.max_length)
+    validated, _ = _tokenised(tokenizer, validation, table.max_length)
+    advice = "collect more votes and corrections, or lower min_examples in the settings"
     require_enough(len(learned), table, "examples", advice)
     made = plan(
         base,
@@ -145,7 +145,7 @@ def _train(
     else:
         run.outputs["adapter"] = save_adapter(trainer.model, base, run.folder / "adapter")
     tokens = sum(map(len, learned)) / len(learned)
-    run.metrics.update(made.metrics(), **outcome.metrics(tokens * table.batch))
+    run.metrics.update(made.metrics(), **outcome.metrics(tokens * table.batch_size))
 
 
 def _with_adapter(model: Any, table: TrainTable) -> Any:

@@ -26,6 +26,7 @@ from rich.table import Table
 from bot.domain import settings as bot_settings
 from bot.domain.errors import BotSettingsError
 from bot.domain.settings import Settings
+from bot.models.canary_votes import watch_canary
 from bot.models.pull import pull as pull_model
 from bot.models.registry import Registry
 from bot.models.versions import Canary, ModelVersion, Serving
@@ -42,13 +43,15 @@ Name = Annotated[str, typer.Argument(help="A version, as `lorebot model list` na
 VersionName = Annotated[str, typer.Option("--name", help="What to call it; the file's name.")]
 Base = Annotated[str, typer.Option("--base", help="The version that this LoRA adapter needs.")]
 
+Opened = tuple[Settings, Database, Registry]
+
 
 @app.command("list")
 def list_versions(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object only.")] = False,
 ) -> None:
     """All versions, and which of them answers whom."""
-    with _registry() as (settings, registry):
+    with _registry() as (settings, _, registry):
         versions, serving = registry.versions(), registry.serving()
     pinned = settings.model.pinned_by
     if as_json:
@@ -70,7 +73,7 @@ def add(
     note: Annotated[str, typer.Option(help="A remark for the list.")] = "",
 ) -> None:
     """Register a file of this machine; the same file again notes its new place."""
-    with _registry() as (_, registry):
+    with _registry() as (_, _, registry):
         _added(registry.add(file, name=name, base=base, note=note))
 
 
@@ -84,7 +87,7 @@ def pull(
     sha256: Annotated[str, typer.Option(help="What the file's SHA-256 must be.")] = "",
 ) -> None:
     """Download a model, going on where an earlier try broke off, check and register it."""
-    with _registry() as (_, registry), _download_bar() as bar:
+    with _registry() as (_, _, registry), _download_bar() as bar:
         task = bar.add_task("Pulling", total=None)
         version = pull_model(
             registry,
@@ -100,7 +103,7 @@ def pull(
 @app.command()
 def use(name: Name) -> None:
     """Let a version answer everybody; ends a canary."""
-    with _deciding_registry() as registry:
+    with _deciding_registry() as (_, _, registry):
         version = registry.activate(name, _person())
     typer.echo(f"{version.name} answers from now on. {_SOON}")
 
@@ -113,25 +116,31 @@ def canary(
         list[str] | None, typer.Option(help="A channel's id, C…; repeatable.")
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="Give the questions back.")] = False,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Decide by its votes now, as a running bot does.")
+    ] = False,
 ) -> None:
     """Let a version answer some channels, or a share of the questions, before it answers all."""
-    if bool(name) == end or (end and (share or channel)):
+    if [bool(name), end, judge].count(True) != 1 or (not name and (share or channel)):
         raise BotSettingsError(
-            "Say which version to try (lorebot model canary NAME --share 0.1), or --end alone."
+            "Say which version to try (lorebot model canary NAME --share 0.1), or --end alone, "
+            "or --judge alone."
         )
-    with _deciding_registry() as registry:
-        if end:
+    with _deciding_registry() as (settings, database, registry):
+        if judge:
+            typer.echo(watch_canary(database, registry, settings.canary).sentence)
+        elif end:
             registry.end_canary(_person())
             typer.echo(f"The canary has ended. {_SOON}")
-            return
-        begun = registry.canary(name, _person(), share=share, channels=tuple(channel or ()))
-    typer.echo(f"{name} answers {_reach(begun)} from now on. {_SOON}")
+        else:
+            begun = registry.canary(name, _person(), share=share, channels=tuple(channel or ()))
+            typer.echo(f"{name} answers {_reach(begun)} from now on. {_SOON}")
 
 
 @app.command()
 def rollback() -> None:
     """Undo the newest step: end the canary, or return to what answered before."""
-    with _deciding_registry() as registry:
+    with _deciding_registry() as (_, _, registry):
         version = registry.rollback(_person())
     now = f"{version.name} answers" if version else "No model answers: documents are quoted"
     typer.echo(f"{now} from now on. {_SOON}")
@@ -143,7 +152,7 @@ def remove(
     force: Annotated[bool, typer.Option("--force", help="Even while it answers.")] = False,
 ) -> None:
     """Forget a version; a pulled file is deleted, an added one stays where it is."""
-    with _registry() as (_, registry):
+    with _registry() as (_, _, registry):
         registry.remove(name, _person(), force=force)
     typer.echo(f"{name} is forgotten.")
 
@@ -151,7 +160,7 @@ def remove(
 @app.command()
 def history() -> None:
     """Who changed what answers, and when; the newest first."""
-    with _registry() as (_, registry):
+    with _registry() as (_, _, registry):
         changes = registry.history()
     table = Table("when", "who", "did", "version", "answers", "canary")
     for change in changes:
@@ -162,22 +171,22 @@ def history() -> None:
 
 
 @contextmanager
-def _registry() -> Iterator[tuple[Settings, Registry]]:
+def _registry() -> Iterator[Opened]:
     settings = bot_settings.load()
     with closing(Database(settings.records_url)) as database:
-        yield settings, Registry(database, settings.models_dir)
+        yield settings, database, Registry(database, settings.models_dir)
 
 
 @contextmanager
-def _deciding_registry() -> Iterator[Registry]:
+def _deciding_registry() -> Iterator[Opened]:
     """Refuses where what is decided would have no effect."""
-    with _registry() as (settings, registry):
-        if pinned := settings.model.pinned_by:
+    with _registry() as opened:
+        if pinned := opened[0].model.pinned_by:
             raise BotSettingsError(
                 f"{pinned} names the model, so the registry does not decide which one answers: "
                 "remove that setting first, then say this again."
             )
-        yield registry
+        yield opened
 
 
 def _person() -> str:

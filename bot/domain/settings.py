@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.domain.database_address import parsed, password_of
@@ -178,7 +178,9 @@ class RecordsTable(Table):
 class CanaryTable(Table):
     """``[canary]``: when a canary is called off, and whether it is promoted by itself."""
 
-    least_answers: int = Field(default=12, ge=1)
+    min_answers: int = Field(
+        default=12, ge=1, validation_alias=AliasChoices("min_answers", "least_answers")
+    )
     """Answers of the canary that people voted on, before anything is decided."""
     worse: float = Field(default=0.95, gt=0.5, lt=1)
     """Probability that its share of thumbs up is the lower one, from which it is called off."""
@@ -264,17 +266,18 @@ def refuse_unknown_variables(
 
     Raises BotSettingsError.
     """
-    known = set[str]()
+    known, older = set[str](), set[str]()
     for name, field in settings.model_fields.items():
         known.add(f"LOREBOT_{name}".upper())
         table = field.annotation
         if isinstance(table, type) and issubclass(table, Table):
             known.update(f"LOREBOT_{name}_{key}".upper() for key in table.model_fields)
+            older.update(f"LOREBOT_{name}_{key}".upper() for key in table.older_names())
     unknown = [
         variable
         for variable in sorted(os.environ)
         if variable.startswith("LOREBOT_")
-        and variable.removesuffix("_FILE") not in known
+        and variable.removesuffix("_FILE") not in known | older
         and not variable.startswith(others)
     ]
     if unknown:

@@ -100,7 +100,7 @@ def watch_canary(database: Database, registry: Registry, table: CanaryTable) -> 
 
 def decide(table: CanaryTable, canary: Thumbs, worse: float) -> Decision:
     """Rolling back is considered before promoting: it costs little where it is wrong."""
-    if canary.count < table.least_answers:
+    if canary.count < table.min_answers:
         return Decision.WAITED
     if worse >= table.worse:
         return Decision.ROLLED_BACK

@@ -25,8 +25,8 @@ from tests.adapters.team import OPEN, PAGES, Team
 def settings_in(folder: Path, base: Path, cache_dir: Path) -> AdaptersSettings:
     """With so few questions, the gate refuses what it makes."""
     small = TrainTable(
-        method="qlora", batch=4, at_once=4, epochs=1, learning_rate=3e-3, rank=4,
-        least_examples=4, threads=1,
+        method="qlora", batch_size=4, per_device_batch_size=4, epochs=1, learning_rate=3e-3, rank=4,
+        min_examples=4, threads=1,
     )  # fmt: skip
     return AdaptersSettings(
         data_dir=folder / "data",
@@ -40,7 +40,7 @@ def settings_in(folder: Path, base: Path, cache_dir: Path) -> AdaptersSettings:
             train=small,
             prefer=PreferTable(method="none"),
             merge=MergeTable(precision="float32"),
-            evaluate=EvaluateTable(least_questions=1),
+            evaluate=EvaluateTable(min_questions=1),
         ),
     )
 

@@ -35,7 +35,7 @@ def line(tmp_path: Path, cache_dir: Path, tiny_model: Path) -> TrainingPipeline:
         cache_dir=cache_dir,
         sources=(FilesSource(name="handbook", path=pages, audience=("public",)),),
         model=ModelTable(path=tiny_model, slots=1, threads=1, answer_tokens=32),
-        adapters=AdaptersTable(evaluate=EvaluateTable(least_questions=2, resamples=2000)),
+        adapters=AdaptersTable(evaluate=EvaluateTable(min_questions=2, resamples=2000)),
     )
     made = TrainingPipeline(settings, "default", Silent())
     team_dataset(made.folder("dataset"), ("meals", "hotel"))
@@ -69,7 +69,7 @@ def test_only_a_verified_file_is_compared(line: TrainingPipeline) -> None:
 def test_what_came_out_is_said_on_the_terminal(
     line: TrainingPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_line", lambda name: line)
+    monkeypatch.setattr(cli, "_pipeline", lambda name: line)
     said = CliRunner().invoke(cli.app, ["evaluate"])
     assert said.exit_code == 0, said.output
     assert "No difference between the candidate and the serving model" in said.output

@@ -40,7 +40,9 @@ def losses(manifest: Manifest) -> list[float]:
 
 def test_small_base_learns_and_merges(tiny_base: Path, tmp_path: Path) -> None:
     assert device().is_gpu
-    table = TrainTable(batch=4, at_once=2, epochs=3, learning_rate=3e-3, least_examples=4)
+    table = TrainTable(
+        batch_size=4, per_device_batch_size=2, epochs=3, learning_rate=3e-3, min_examples=4
+    )
     lesson = lessons.write(tmp_path, lessons.examples(20), validation=4)
     trained = train(table, tiny_base, tmp_path / "train", **lesson)
     assert losses(trained)[-1] < 0.7 * losses(trained)[0]
@@ -59,7 +61,9 @@ def test_base_of_8_billion_parameters_trains_within_24_gigabytes(
     base = write_large_base(tiny_base, tmp_path / "base")
     long = "The office is on the third floor of the old mill. " * 60
     lesson = lessons.write(tmp_path, lessons.answered(long, 24))
-    table = TrainTable(batch=4, at_once=1, epochs=2, learning_rate=2e-4, least_examples=4)
+    table = TrainTable(
+        batch_size=4, per_device_batch_size=1, epochs=2, learning_rate=2e-4, min_examples=4
+    )
     torch.cuda.reset_peak_memory_stats()
     trained = train(table, base, tmp_path / "train", **lesson)
     figures = {name: trained.metrics[name] for name in ("tokens_per_second", "peak_memory")}

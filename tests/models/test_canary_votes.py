@@ -20,7 +20,7 @@ from bot.records.tables import AnswerRow
 from indexer.documents import Audience
 from tests.services.model_files import write_gguf
 
-TABLE = CanaryTable(least_answers=8, promote_after=20)
+TABLE = CanaryTable(min_answers=8, promote_after=20)
 UP, DOWN = Thumb.UP, Thumb.DOWN
 
 

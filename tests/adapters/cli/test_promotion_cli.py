@@ -9,14 +9,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer import Typer
 from typer.testing import CliRunner
 
 from adapters.cli import main as cli
 from adapters.runs.manifest import run_stage
+from bot.cli import main as lorebot
+from bot.domain.errors import BotSettingsError
 from bot.models.registry import Registry
 from bot.records.database import Database
 from tests.adapters.candidates import a_candidate, measured
 from tests.services.model_files import write_gguf
+
+BY_HAND = {"rollback": ["rollback"], "canary": ["canary", "--judge"]}
+"""As `lorebot model` has them."""
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def test_promote_then_lineage_then_rollback(registry: Registry, line: Path) -> N
     stages = ["dataset", "train", "merge", "convert", "quantize", "verify", "evaluate"]
     assert [run["stage"] for run in told["runs"]] == stages
     assert "examples: {'train': 1}" in said("lineage", version.name)
-    assert said("rollback") == "old answers from now on."
+    assert said("rollback").startswith("old answers from now on. A running bot takes it over")
     assert registry.serving().version == registry.version("old")
 
 
@@ -88,6 +94,40 @@ def test_a_model_pinned_by_the_settings_cannot_be_promoted_over(
     with pytest.raises(SystemExit):
         cli.main()
     assert "remove that setting first" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("program", [cli.app, lorebot.app], ids=["adapters", "lorebot"])
+@pytest.mark.parametrize("command", ["rollback", "canary"])
+def test_nothing_is_decided_under_a_model_pinned_by_the_settings(
+    registry: Registry, program: Typer, command: str
+) -> None:
+    write_gguf(registry.folder / "new.gguf")
+    registry.add(registry.folder / "new.gguf")
+    registry.canary("new", "ana", share=0.5)
+    before = registry.serving()
+    Path("lorebot.toml").write_text('data_dir = "data"\n[model]\npath = "old.gguf"\n')
+    arguments = [command] if program is cli.app else ["model", *BY_HAND[command]]
+    refused = CliRunner().invoke(program, arguments).exception
+    assert isinstance(refused, BotSettingsError)
+    assert str(refused) == (
+        "[model] path names the model, so the registry does not decide which one answers: "
+        "remove that setting first, then say this again."
+    )
+    assert registry.serving() == before
+
+
+@pytest.mark.parametrize("command", ["rollback", "canary"])
+def test_both_names_of_a_command_do_the_same(registry: Registry, command: str) -> None:
+    told = []
+    for program, arguments in ((cli.app, [command]), (lorebot.app, ["model", *BY_HAND[command]])):
+        write_gguf(registry.folder / "new.gguf")
+        registry.add(registry.folder / "new.gguf")
+        registry.activate("new", "ana")
+        registry.canary("old", "ana", share=0.5)
+        result = CliRunner().invoke(program, arguments, catch_exceptions=False)
+        told.append((result.exit_code, result.output, registry.serving().canary is None))
+    assert told[0] == told[1]
+    assert told[0][0] == 0
 
 
 def test_canary_says_what_it_found(registry: Registry) -> None:

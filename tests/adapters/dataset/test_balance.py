@@ -1,5 +1,5 @@
-from adapters.dataset.balance import balanced
 from adapters.dataset.examples import Example, Kind, Origin, Source
+from adapters.dataset.supervised import balanced
 from bot.domain.prompts import NO, YES
 
 

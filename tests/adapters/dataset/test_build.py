@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,6 +38,8 @@ FILES = (
     "train", "validation", "held_out", "preferences", "preferences_validation", "thumbs",
     "thumbs_validation", "ai_feedback",
 )  # fmt: skip
+
+JUDGING = OPEN.model_copy(update={"ai_feedback": "preferences"})
 
 
 @pytest.fixture
@@ -364,14 +366,61 @@ def test_a_model_judges_only_where_peoples_votes_are_few_and_apart_from_them(
 ) -> None:
     busy.answered("Anything on courses?", f"{PAGES['training']} [1]", [page("training")])
     judge = ScriptedModel("")
-    few = OPEN.model_copy(update={"votes_for_people_alone": 15})
+    few = JUDGING.model_copy(update={"votes_for_people_alone": 15})
     taught, figures = build(few, busy.material(judge))
     assert figures["ai_feedback"] == 1
     (label,) = taught.ai_feedback
     assert (label.origin.source, label.people, label.label) == (Source.RLAIF, 0, True)
     apart = [one for one in everything(taught) if one.origin.source is Source.RLAIF]
     assert apart == [label]
-    enough = OPEN.model_copy(update={"votes_for_people_alone": 14})
+    enough = JUDGING.model_copy(update={"votes_for_people_alone": 14})
     assert build(enough, busy.material(judge))[0].ai_feedback == []
     manifest = dataset(few, busy.material(judge), tmp_path / "none", tmp_path / "run")
     assert list(read_items(manifest.output("ai_feedback"), LabelledAnswer)) == [label]
+
+
+def test_no_model_is_asked_unless_the_settings_want_ai_feedback(busy: Team, tmp_path: Path) -> None:
+    def never(prefix: Sequence[Message], probe: str) -> float:
+        raise AssertionError(probe)
+
+    busy.answered("Anything on courses?", f"{PAGES['training']} [1]", [page("training")])
+    judge = ScriptedModel("", judge=never)
+    manifest = dataset(OPEN, busy.material(judge), tmp_path / "none", tmp_path / "run")
+    assert manifest.output("ai_feedback").read_text() == ""
+    assert manifest.metrics["ai_feedback_share"] == 0
+    assert (manifest.inputs["judge"], manifest.inputs["constitution"]) == ("", "")
+
+
+def test_what_people_judged_is_not_judged_by_a_model(team: Team) -> None:
+    for topic in ("vpn", "meals", "leave", "badge"):
+        team.thanked(topic)
+    asked, said, shown = "Where may I park a bicycle?", "At gate 9 [1].", [page("parking")]
+    team.vote(team.answered(asked, said, shown), Thumb.DOWN)
+    team.answered(asked, said, shown)
+    team.answered(asked.lower(), f"{PAGES['parking']} [1]", shown)
+    later = team.answered("Any language courses?", f"{PAGES['training']} [1]", [page("training")])
+    whole = JUDGING.model_copy(update={"held_out_share": 0.0, "validation_share": 0.0})
+    taught, figures = build(whole, team.material(ScriptedModel("")))
+    assert [one.origin.question for one in taught.ai_feedback] == ["Any language courses?"]
+    assert figures["ai_feedback_share"] == pytest.approx(1 / 6, abs=1e-4)
+    assert figures["left_out"]["no votes"] == 2
+
+    team.vote(later, Thumb.DOWN)
+    taught, _ = build(whole, team.material(ScriptedModel("")))
+    assert taught.ai_feedback == []
+    labels = {one.origin.question: one.label for one in taught.thumbs[Split.TRAIN]}
+    assert (labels["Any language courses?"], labels[asked]) == (False, False)
+
+
+def test_the_share_of_ai_feedback_is_reported(team: Team, tmp_path: Path) -> None:
+    team.thanked("vpn")
+    for topic in ("meals", "leave", "badge"):
+        team.answered(f"And {topic}?", f"{PAGES[topic]} [1]", [page(topic)])
+    material = team.material(ScriptedModel(""))
+    manifest = dataset(JUDGING, material, tmp_path / "none", tmp_path / "run")
+    assert manifest.metrics["ai_feedback_share"] == 0.75
+    report = manifest.output("report").read_text()
+    assert "in a file of their own: 3, which are 75% of the thumbs to learn from." in report
+    assert "**Mind:** 75% of the thumbs to learn from are a model's own." in report
+    written = manifest.output("ai_feedback").read_text().splitlines()
+    assert [json.loads(line)["origin"]["source"] for line in written] == ["rlaif"] * 3

@@ -15,10 +15,9 @@ import pytest
 
 from adapters.dataset.examples import Example, read_items
 from adapters.demo.base import write_base
-from adapters.demo.demo import run_demo
+from adapters.demo.demo import run_demo, write_worse
 from adapters.demo.pretraining import Lessons, pretrain
 from adapters.demo.rooms import NAMES, rooms, write_pages
-from adapters.demo.worse import write_worse
 from adapters.errors import AdaptersError
 from adapters.models.prompt_tokens import NOT_LEARNED, PromptTokenizer
 from adapters.runs.display import Silent

@@ -153,7 +153,7 @@ def test_what_has_been_compared_is_not_compared_again(index: Index, tmp_path: Pa
 def test_too_few_questions_are_refused_before_anything_is_asked(
     index: Index, tmp_path: Path
 ) -> None:
-    table = TABLE.model_copy(update={"least_questions": 11})
+    table = TABLE.model_copy(update={"min_questions": 11})
     with pytest.raises(EvaluationError, match=r"There are 10 held-out questions .* fewer than 11"):
         compare(index, tmp_path, Planted("new", good), None, table)
     assert not (tmp_path / "evaluate").exists()
@@ -183,7 +183,7 @@ def test_a_real_quantizable_model_is_measured_as_it_serves(
 ) -> None:
     engine = LlamaEngine.load(tiny_model, context_tokens=2048, slots=1, threads=1)
     try:
-        table = TABLE.model_copy(update={"least_questions": 2, "general_examples": 1})
+        table = TABLE.model_copy(update={"min_questions": 2, "general_examples": 1})
         contest = EvaluationRun(index, engine, None, answer_tokens=32)
         examples = team_dataset(tmp_path / "dataset", ("meals", "hotel"))
         manifest = evaluate(table, contest, examples, tmp_path / "evaluate", display=Silent())

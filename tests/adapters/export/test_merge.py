@@ -26,7 +26,13 @@ from tests.adapters import lessons
 from tests.services.tiny_base import write_tiny_base
 
 TABLE = TrainTable(
-    method="lora", batch=4, at_once=4, epochs=2, learning_rate=1e-2, least_examples=4, threads=1
+    method="lora",
+    batch_size=4,
+    per_device_batch_size=4,
+    epochs=2,
+    learning_rate=1e-2,
+    min_examples=4,
+    threads=1,
 )
 IN_FLOAT32 = MergeTable(precision="float32")
 

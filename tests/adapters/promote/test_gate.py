@@ -9,7 +9,7 @@ from adapters.promote.gate import objections
 from adapters.settings import PromoteTable
 from tests.adapters.candidates import measured
 
-GATE = PromoteTable(metric="f1", least_questions=20, tolerance=0.03, slowdown=0.5)
+GATE = PromoteTable(metric="f1", min_questions=20, tolerance=0.03, slowdown=0.5)
 
 
 def test_a_win_without_a_loss_passes() -> None:

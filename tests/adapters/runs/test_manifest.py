@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from adapters.errors import DatasetError, DiskFull, ManifestError, StageBusy
 from adapters.runs.files import fingerprint
@@ -82,6 +82,22 @@ def test_a_changed_input_or_output_is_worked_on_again(
 
 def test_other_settings_are_other_work(stage: Callable[..., Manifest]) -> None:
     assert stage().run != stage(settings=Table(rounds=4)).run
+
+
+def test_settings_that_were_renamed_since_are_the_same_work(
+    stage: Callable[..., Manifest], tmp_path: Path
+) -> None:
+    class Renamed(BaseModel):
+        max_rounds: int = Field(default=3, validation_alias=AliasChoices("max_rounds", "rounds"))
+        token: SecretStr = SecretStr("s3cret")
+        is_loud: bool = True
+
+    first = stage()
+    assert "rounds" in load(tmp_path / "run").settings
+    assert stage(never, settings=Renamed()) == first
+    quiet = stage(settings=Renamed(is_loud=False))
+    assert quiet.run != first.run
+    assert stage(settings=Renamed(max_rounds=4)).run != first.run
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:

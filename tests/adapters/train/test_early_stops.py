@@ -19,7 +19,15 @@ from adapters.settings import AdaptersSettings, AdaptersTable, TrainTable
 from tests.adapters import lessons
 from tests.adapters.train.test_plan import LLAMA_8B
 
-TRAIN = TrainTable(method="lora", batch=4, at_once=4, epochs=1, rank=4, least_examples=4, threads=1)
+TRAIN = TrainTable(
+    method="lora",
+    batch_size=4,
+    per_device_batch_size=4,
+    epochs=1,
+    rank=4,
+    min_examples=4,
+    threads=1,
+)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ LLAMA_8B: dict[str, Any] = {
 
 
 def plan_for(base: Path, method: Method = "qlora") -> Plan:
-    table = TrainTable(method=method, rank=8, batch=4, at_once=2, epochs=3)
+    table = TrainTable(method=method, rank=8, batch_size=4, per_device_batch_size=2, epochs=3)
     return plan(base, table, method=method, rank=8, device=PROCESSOR, longest=512, examples=10)
 
 

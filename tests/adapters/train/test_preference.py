@@ -18,16 +18,22 @@ from tests.adapters import lessons
 from tests.services.tiny_base import write_tiny_base
 
 TRAIN = TrainTable(
-    batch=4, at_once=2, epochs=1, learning_rate=3e-3, rank=8, least_examples=4, threads=1
+    batch_size=4,
+    per_device_batch_size=2,
+    epochs=1,
+    learning_rate=3e-3,
+    rank=8,
+    min_examples=4,
+    threads=1,
 )
 DPO = PreferTable(
     method="dpo",
-    batch=4,
-    at_once=2,
+    batch_size=4,
+    per_device_batch_size=2,
     epochs=2,
     validations=1,
     learning_rate=2e-3,
-    least_examples=4,
+    min_examples=4,
     threads=1,
 )
 KTO = DPO.model_copy(update={"method": "kto"})

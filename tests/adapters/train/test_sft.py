@@ -22,13 +22,13 @@ from adapters.train.sft import train
 from tests.adapters import lessons
 
 TABLE = TrainTable(
-    batch=4,
-    at_once=2,
+    batch_size=4,
+    per_device_batch_size=2,
     epochs=2,
     validations=2,
     learning_rate=3e-3,
     rank=8,
-    least_examples=4,
+    min_examples=4,
     threads=1,  # with other programs on the machine, far faster than two
 )
 ROOT = Path(__file__).parents[3]
