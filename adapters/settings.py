@@ -35,7 +35,7 @@ class DatasetTable(Table):
     decisions: Path | None = None
     """What reviewers struck and kept; unset means ``decisions.jsonl`` in the adapters' folder."""
     seed: int = 0
-    """Of what is drawn at random: distractors, and which examples validate."""
+    """Of what is drawn at random: the order of passages, whose golden one is left out, replay."""
     validation_share: Share = 0.1
     """Of the other threads: what training is stopped by."""
     held_out_share: Share = 0.1
@@ -231,7 +231,7 @@ class EvaluateTable(Table):
     resamples: int = Field(default=5000, ge=2000)
     """Of the paired bootstrap."""
     seed: int = 0
-    """Of those resamples, and of the general examples that are drawn."""
+    """Of those resamples."""
     examples_shown: int = Field(default=10, ge=0)
     """Answers won, and answers lost, in the report."""
 
