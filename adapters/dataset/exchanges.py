@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,15 +10,13 @@ from random import Random
 
 from adapters.dataset.deduplicate import normalised
 from adapters.dataset.examples import Origin, Source
-from bot.answering.cite import Numbering, with_marks, without_marks
+from bot.answering.cite import Numbering, renumbered, with_marks, without_marks
 from bot.answering.generate import lexical_support
 from bot.answering.languages import language_of
 from bot.answering.sentences import Sentence, joined, whole_sentences
 from bot.domain.prompts import NOTHING_FOUND
 from bot.domain.values import Question
 from indexer.documents import Passage
-
-_MARK = re.compile(r"\s*\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +42,10 @@ class Grounded:
         places = {passage.chunk.id: number for number, passage in enumerate(shown, start=1)}
         numbers = [places.get(passage.chunk.id) for passage in self.passages]
 
-        def renumbered(mark: re.Match[str]) -> str:
-            given = (int(number) for number in mark[1].split(","))
-            now = {numbers[n - 1] for n in given if n <= len(numbers)} - {None}
-            return "".join((" ", *(f"[{n}]" for n in sorted(filter(None, now))))) if now else ""
+        def now(given: int) -> int | None:
+            return numbers[given - 1] if 1 <= given <= len(numbers) else None
 
-        return _MARK.sub(renumbered, self.text).strip()
+        return renumbered(self.text, now)
 
 
 REFUSAL = Grounded(NOTHING_FOUND)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.domain.values import Citation
 from indexer.documents import Passage
 
-_MARK = re.compile(r"\s*\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
+MARK = r"\[\d{1,2}(?:\s*,\s*\d{1,2})*\]"
+"""What a mark looks like, for larger expressions."""
+
+_MARK = re.compile(rf"\s*({MARK})")
 
 
 def marks(text: str) -> tuple[int, ...]:
     """The numbers cited in a text, each once, in order."""
-    found = (int(n) for match in _MARK.finditer(text) for n in match[1].split(","))
+    found = (number for match in _MARK.finditer(text) for number in _numbers(match[1]))
     return tuple(dict.fromkeys(found))
 
 
@@ -24,6 +27,16 @@ def without_marks(text: str) -> str:
 def with_marks(sentence: str, numbers: Sequence[int]) -> str:
     """The sentence with exactly these marks, placed after it."""
     return f"{without_marks(sentence)} {''.join(f'[{number}]' for number in numbers)}"
+
+
+def renumbered(text: str, number: Callable[[int], int | None]) -> str:
+    """The text with other numbers in its marks, in order; a mark of which none is left is gone."""
+
+    def mark(match: re.Match[str]) -> str:
+        now = sorted({new for old in _numbers(match[1]) if (new := number(old)) is not None})
+        return f" {''.join(f'[{one}]' for one in now)}" if now else ""
+
+    return _MARK.sub(mark, text).strip()
 
 
 class Numbering:
@@ -43,3 +56,7 @@ class Numbering:
     @property
     def citations(self) -> tuple[Citation, ...]:
         return tuple(self._citations)
+
+
+def _numbers(mark: str) -> list[int]:
+    return [int(number) for number in mark.strip("[]").split(",")]

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.answering.cite import without_marks
+from bot.answering.cite import MARK, without_marks
 from bot.answering.excerpts import sentences
 
 _LIST_ITEM = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")
-_MARK_BEFORE_STOP = re.compile(r"\s*((?:\[[\d, ]+\]\s*)+)([.!?])(?=\s|$)")
+_MARK_BEFORE_STOP = re.compile(rf"\s*((?:{MARK}\s*)+)([.!?])(?=\s|$)")
 _BEGUN_MARK = re.compile(r"\[[\d, ]*")
-_LEADING_MARKS = re.compile(r"\s*(?:\[\d{1,2}(?:\s*,\s*\d{1,2})*\]\s*)+")
-_END = re.compile(r"(?:\s*\[[\d, ]+\])*[.!?]?(?:\s*\[[\d, ]+\])*")
+_LEADING_MARKS = re.compile(rf"\s*(?:{MARK}\s*)+")
+_END = re.compile(rf"(?:\s*{MARK})*[.!?]?(?:\s*{MARK})*")
 
 
 @dataclass(frozen=True, slots=True)

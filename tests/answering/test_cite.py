@@ -1,4 +1,4 @@
-from bot.answering.cite import Numbering, marks, with_marks, without_marks
+from bot.answering.cite import Numbering, marks, renumbered, with_marks, without_marks
 from tests.answering.samples import LEAVE, MEALS
 
 
@@ -16,3 +16,14 @@ def test_passages_are_numbered_in_the_order_of_their_first_use() -> None:
     numbering = Numbering()
     assert [numbering.number(p) for p in (LEAVE, MEALS, LEAVE)] == [1, 2, 1]
     assert [(c.number, c.passage) for c in numbering.citations] == [(1, LEAVE), (2, MEALS)]
+
+
+def test_marks_get_other_numbers_and_those_without_one_go() -> None:
+    now = {1: 4, 2: 3}
+    assert (
+        renumbered("One [1, 2]. Two [0]. Three [2][9].", now.get) == "One [3][4]. Two. Three [3]."
+    )
+
+
+def test_what_is_no_mark_keeps_its_numbers() -> None:
+    assert renumbered("In [2024] and [a1].", {}.get) == "In [2024] and [a1]."
