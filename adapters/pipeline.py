@@ -16,8 +16,7 @@ from adapters.dataset.build import dataset, gather
 from adapters.errors import AdaptersSettingsError, EvaluationError
 from adapters.evaluate.evaluate import evaluate
 from adapters.evaluate.evaluation_run import EvaluationRun
-from adapters.evaluate.exercise import abstracts_exercise
-from adapters.evaluate.exercise_corpus import ExerciseTable
+from adapters.evaluate.exercise import ExerciseTable, abstracts_exercise
 from adapters.export.convert import convert
 from adapters.export.lora_gguf import lora
 from adapters.export.merge import merge

@@ -19,7 +19,7 @@ from adapters.cli.worker import working
 from adapters.dataset.review import Decision, Decisions, Page, Verdict, pages
 from adapters.demo.demo import run_demo
 from adapters.errors import AdaptersError
-from adapters.evaluate.exercise_corpus import ExerciseTable
+from adapters.evaluate.exercise import ExerciseTable
 from adapters.models.base_model import libraries
 from adapters.pipeline import TrainingPipeline
 from adapters.promote.lineage import lineage, tree
@@ -258,9 +258,9 @@ def _report(manifest: Manifest) -> None:
 def _compared(manifest: Manifest) -> None:
     """What it comes to; every number is in the manifest, and drawn in the report."""
     console.print(escape(manifest.metrics["verdict"]), style="bold", soft_wrap=True)
-    for contestant, measured in manifest.metrics["means"].items():
+    for system, measured in manifest.metrics["means"].items():
         told = ", ".join(f"{metric} {value:.3f}" for metric, value in measured.items())
-        console.print(f"  {escape(f'{contestant}: {told}')}", soft_wrap=True)
+        console.print(f"  {escape(f'{system}: {told}')}", soft_wrap=True)
     for name in manifest.outputs:
         console.print(f"  → {escape(f'{name}: {manifest.output(name)}')}", soft_wrap=True)
 

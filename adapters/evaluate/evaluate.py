@@ -1,8 +1,9 @@
 """Stage ``evaluate``: the candidate against the serving model, on questions neither has learned.
 
-Both answer through the pipeline that serves, over the real index; each answers alone, too, and so
-does the base where it is another: base / base+RAG / tuned / tuned+RAG. Outputs: ``results`` (every
-answer, a line each), ``comparison`` (for ``promote``) and ``report`` (a page for people).
+Both answer through the pipeline that serves, over the real index (open book); each answers
+closed-book, too, and so does the base where it is another: base / base+RAG / tuned / tuned+RAG.
+Outputs: ``results`` (one answer per line), ``comparison`` (for ``promote``) and ``report`` (a page
+for people).
 """
 
 from __future__ import annotations
@@ -12,25 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from adapters.errors import EvaluationError
-from adapters.evaluate.comparison import Difference, write_comparison
-from adapters.evaluate.contestants import ALONE_VERSION
+from adapters.evaluate.comparison import Difference, compare, verdict, write_comparison
 from adapters.evaluate.evaluation_run import (
-    ALONE,
     BASE,
     CANDIDATE,
+    CLOSED_BOOK,
     SERVING,
     EvaluationRun,
     ask_all,
-    compared,
-    means,
+    index_identity,
     measure_forgetting,
+    model_identity,
 )
 from adapters.evaluate.held_out import Questions, questions
-from adapters.evaluate.identities import index_identity, model_identity
 from adapters.evaluate.judging import PROMPTS_VERSION, Judge, LexicalJudge, ModelJudge
 from adapters.evaluate.report import Report, write_report
-from adapters.evaluate.results import Ledger, write_results
-from adapters.evaluate.verdict import verdict
+from adapters.evaluate.results import Ledger, means, write_results
+from adapters.evaluate.systems import CLOSED_BOOK_VERSION
 from adapters.runs.display import Display
 from adapters.runs.manifest import Manifest, Run, run_stage
 from adapters.settings import EvaluateTable
@@ -42,7 +41,7 @@ _SPEED = "tokens_per_second"
 
 def evaluate(
     table: EvaluateTable,
-    contest: EvaluationRun,
+    evaluation: EvaluationRun,
     dataset: Manifest,
     folder: Path,
     *,
@@ -52,7 +51,7 @@ def evaluate(
     """Compare on the held-out part of a dataset, and on golden questions.
 
     The metrics hold ``<metric>.candidate``, ``.serving``, ``.difference``, ``.low``, ``.high``,
-    ``.p_no_gain`` and ``.count`` for each metric, and ``means`` by contestant. A killed run goes
+    ``.p_no_gain`` and ``.count`` for each metric, and ``means`` by system. A killed run goes
     on behind the last answer. Raises EvaluationError where there are too few questions, ModelError
     of the judge, IndexerError.
     """
@@ -62,56 +61,54 @@ def evaluate(
 
     def work(run: Run) -> None:
         ledger = Ledger(run.scratch / "results.jsonl")
-        contest.warm_up(asked.asked[0].question)
-        ask_all(contest.contestants(), asked.asked, judging, contest.index, ledger, display)
-        measure_forgetting(contest, asked.general, ledger, display)
+        evaluation.warm_up(asked.asked[0].question)
+        ask_all(evaluation.systems(), asked.asked, judging, evaluation.index, ledger, display)
+        measure_forgetting(evaluation, asked.general, ledger, display)
         differences = _differences(ledger, table)
         run.outputs["results"] = write_results(run.folder / "results.jsonl", ledger.results)
         run.outputs["comparison"] = run.folder / "comparison.json"
         write_comparison(run.outputs["comparison"], differences)
-        report = _report(contest, asked, judging, ledger, differences, table)
+        report = _report(evaluation, asked, judging, ledger, differences, table)
         run.outputs["report"] = write_report(run.folder / "report.html", report)
         run.metrics |= _figures(asked, judging, differences) | {"means": means(ledger.results)}
         run.metrics["verdict"] = report.verdict.sentence
 
     settings = {
         "evaluate": table.model_dump(mode="json"),
-        "thresholds": contest.thresholds.model_dump(mode="json"),
-        "answer_tokens": contest.answer_tokens,
-        "answer_seconds": contest.answer_seconds,
+        "thresholds": evaluation.thresholds.model_dump(mode="json"),
+        "answer_tokens": evaluation.answer_tokens,
+        "answer_seconds": evaluation.answer_seconds,
     }
     return run_stage(
         "evaluate",
         folder,
         settings=settings,
-        inputs=_inputs(table, contest, dataset, judge),
+        inputs=_inputs(table, evaluation, dataset, judge),
         work=work,
     )
 
 
-def labels(contest: EvaluationRun) -> dict[str, str]:
-    """How a report names the contestants."""
+def labels(evaluation: EvaluationRun) -> dict[str, str]:
+    """How a report names the systems."""
     titles = {CANDIDATE: "Candidate", SERVING: "Serving model", BASE: "Base model"}
-    return {
-        one.name: titles.get(one.name) or f"{titles[one.name.removesuffix(ALONE)]} from memory"
-        for one in contest.contestants()
-    }
+    titles |= {name + CLOSED_BOOK: f"{title}, closed-book" for name, title in titles.items()}
+    return {one.name: titles[one.name] for one in evaluation.systems()}
 
 
 def _inputs(
-    table: EvaluateTable, contest: EvaluationRun, dataset: Manifest, judge: LanguageModel | None
+    table: EvaluateTable, evaluation: EvaluationRun, dataset: Manifest, judge: LanguageModel | None
 ) -> dict[str, Path | str]:
     return {
-        "candidate": model_identity(contest.candidate),
-        "serving": model_identity(contest.serving),
-        "base": model_identity(contest.base),
+        "candidate": model_identity(evaluation.candidate),
+        "serving": model_identity(evaluation.serving),
+        "base": model_identity(evaluation.base),
         "judge": model_identity(judge),
         "held_out": dataset.output("held_out"),
         "validation": dataset.output("validation"),
         "train": dataset.output("train"),
         "golden": table.golden or "",
-        "index": index_identity(contest.index),
-        "prompts": f"{prompts.VERSION} {ALONE_VERSION} {PROMPTS_VERSION}",
+        "index": index_identity(evaluation.index),
+        "prompts": f"{prompts.VERSION} {CLOSED_BOOK_VERSION} {PROMPTS_VERSION}",
     }
 
 
@@ -125,11 +122,11 @@ def _check_enough(asked: Questions, table: EvaluateTable) -> None:
 
 
 def _differences(ledger: Ledger, table: EvaluateTable) -> list[Difference]:
-    """Over the documents, but for the speed of writing, which is measured alone."""
+    """Open book, but for the speed of generation, which is measured closed-book."""
     chance = {"resamples": table.resamples, "seed": table.seed}
-    served = compared(ledger.results, CANDIDATE, SERVING, **chance)
-    alone = compared(ledger.results, CANDIDATE + ALONE, SERVING + ALONE, **chance)
-    return [*served, *(each for each in alone if each.metric == _SPEED)]
+    served = compare(ledger.results, CANDIDATE, SERVING, **chance)
+    closed = compare(ledger.results, CANDIDATE + CLOSED_BOOK, SERVING + CLOSED_BOOK, **chance)
+    return [*served, *(each for each in closed if each.metric == _SPEED)]
 
 
 def _figures(asked: Questions, judge: Judge, differences: Sequence[Difference]) -> dict[str, Any]:
@@ -147,36 +144,36 @@ def _figures(asked: Questions, judge: Judge, differences: Sequence[Difference]) 
 
 
 def _report(
-    contest: EvaluationRun,
+    evaluation: EvaluationRun,
     asked: Questions,
     judge: Judge,
     ledger: Ledger,
     differences: Sequence[Difference],
     table: EvaluateTable,
 ) -> Report:
-    serving = "the serving model" if contest.serving else "quoting without a model"
+    serving = "the serving model" if evaluation.serving else "quoting without a model"
     facts = {
         "Questions": f"{len(asked.asked)} held out: {asked.answerable} with an answer in the "
         f"documents, {len(asked.asked) - asked.answerable} without. No thread or question of "
         "theirs was trained on"
         f"{f', {asked.repeated} golden ones that had been are left out' * bool(asked.repeated)}.",
-        "General examples": f"{len(asked.general)}, to see what was forgotten.",
+        "General examples": f"{len(asked.general)}, to measure forgetting.",
         "Judged by": judge.name,
         "Intervals": f"95 %, from {table.resamples:,} paired bootstrap resamples of the questions.",
         **{
             name.capitalize(): f"{model.identity.name} {model.identity.adapter}".strip()
             if model
             else "none: the bot quotes its documents"
-            for name, model in contest.models.items()
+            for name, model in evaluation.models.items()
         },
-        "Index": f"{len(contest.index.store.documents()):,} documents, "
-        f"{contest.index.embedding.identity}",
+        "Index": f"{len(evaluation.index.store.documents()):,} documents, "
+        f"{evaluation.index.embedding.identity}",
     }
     return Report(
         title="Is the new model better?",
         one=CANDIDATE,
         other=SERVING,
-        labels=labels(contest),
+        labels=labels(evaluation),
         verdict=verdict(differences, "The candidate", serving),
         differences=differences,
         results=ledger.results,

@@ -1,19 +1,18 @@
-"""Everybody answers every question, everything is measured, and the differences are drawn up."""
+"""One evaluation run: every system answers every question, and each answer is scored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.dataset.examples import Example
-from adapters.evaluate.bootstrap import difference
-from adapters.evaluate.comparison import Difference
-from adapters.evaluate.contestants import ClosedBook, Contestant, WithDocuments, stream
 from adapters.evaluate.held_out import HeldOut
-from adapters.evaluate.judged_metrics import scores
 from adapters.evaluate.judging import Judge
-from adapters.evaluate.metrics import METRICS, token_f1
-from adapters.evaluate.results import Ledger, Result, by_contestant
+from adapters.evaluate.metrics import token_f1
+from adapters.evaluate.results import Ledger, Result
+from adapters.evaluate.scoring import scores
+from adapters.evaluate.systems import ClosedBook, OpenBook, System, stream
 from adapters.runs.display import Display
 from bot.answering.pipeline import Pipeline
 from bot.domain.thresholds import Thresholds
@@ -23,17 +22,16 @@ from bot.serving.model import LanguageModel
 from indexer.index import Index
 
 CANDIDATE, SERVING, BASE = "candidate", "serving", "base"
-ALONE = " alone"
-Means = dict[str, dict[str, float]]
-"""By contestant, then by metric."""
+CLOSED_BOOK = " alone"
+"""Behind a model's name in results and manifests: without documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRun:
-    """Who competes, and over what. Without a ``serving`` model the bot quotes; ``base`` is the
-    model as it was before it learned, None where the serving model is that.
+    """The models to compare, and the index they answer from. Without a ``serving`` model the bot
+    quotes; ``base`` is the model before any training, None where the serving model is that.
 
-    The rest is as it serves: see ``Pipeline``.
+    ``answer_tokens``, ``answer_seconds`` and thresholds are those of serving: see ``Pipeline``.
     """
 
     index: Index
@@ -49,21 +47,18 @@ class EvaluationRun:
         named = {CANDIDATE: self.candidate, SERVING: self.serving}
         return named | ({BASE: self.base} if self.base else {})
 
-    def contestants(self) -> list[Contestant]:
-        """Each over the documents, and alone where there is a model."""
-        found: list[Contestant] = []
+    def systems(self) -> list[System]:
+        """Per model one with the documents (open book) and, where there is a model, one without."""
+        found: list[System] = []
+        limits = self.answer_tokens, self.answer_seconds
         for name, model in self.models.items():
-            found.append(WithDocuments(name, self._pipeline(model), has_model=model is not None))
+            found.append(OpenBook(name, self._pipeline(model), has_model=model is not None))
             if model is not None:
-                found.append(
-                    ClosedBook(
-                        name + ALONE, model, self.index, self.answer_tokens, self.answer_seconds
-                    )
-                )
+                found.append(ClosedBook(name + CLOSED_BOOK, model, self.index, *limits))
         return found
 
     def warm_up(self, question: Question) -> None:
-        """Load what answering loads once, which must be on nobody's account."""
+        """Load what answering loads once, so that no system's time includes it."""
         self._pipeline(None).answer(question)
 
     def _pipeline(self, model: LanguageModel | None) -> Pipeline:
@@ -77,28 +72,28 @@ class EvaluationRun:
 
 
 def ask_all(
-    contestants: Sequence[Contestant],
+    systems: Sequence[System],
     questions: Sequence[HeldOut],
     judge: Judge,
     index: Index,
     ledger: Ledger,
     display: Display,
 ) -> None:
-    """Question by question, so that what slows the machine slows everybody alike, and each time
-    another contestant first, for whom nothing is warm.
+    """Question by question, so that what slows the machine slows every system alike, and each time
+    with another system first, which finds nothing warm.
     """
     wanted = [
-        (one, contestants[(place + turn) % len(contestants)])
+        (one, systems[(place + turn) % len(systems)])
         for place, one in enumerate(questions)
-        for turn in range(len(contestants))
+        for turn in range(len(systems))
     ]
     with display.bar("Answering", len(wanted)) as bar:
-        for done, (asked, who) in enumerate(wanted, start=1):
-            if (who.name, asked.id) not in ledger:
-                reply = who.reply(asked.question)
+        for done, (asked, system) in enumerate(wanted, start=1):
+            if (system.name, asked.id) not in ledger:
+                reply = system.reply(asked.question)
                 ledger.add(
                     Result(
-                        contestant=who.name,
+                        system=system.name,
                         question_id=asked.id,
                         question=asked.question.text,
                         reference=asked.reference,
@@ -112,19 +107,21 @@ def ask_all(
 
 
 def measure_forgetting(
-    contest: EvaluationRun, examples: Sequence[Example], ledger: Ledger, display: Display
+    evaluation: EvaluationRun, examples: Sequence[Example], ledger: Ledger, display: Display
 ) -> None:
-    """What is still known of general examples: each prompt continued, word overlap measured."""
-    asked = [(one, name) for one in examples for name in contest.models]
-    with display.bar("Remembering", len(asked)) as bar:
+    """Answer general examples without documents and score them by token F1 (SQuAD): a candidate
+    that falls behind has forgotten what it was not trained on (catastrophic forgetting).
+    """
+    asked = [(one, name) for one in examples for name in evaluation.models]
+    with display.bar("Measuring forgetting", len(asked)) as bar:
         for done, (example, name) in enumerate(asked, start=1):
-            model, question_id = contest.models[name], f"general:{example.origin.exchange}"
+            model, question_id = evaluation.models[name], f"general:{example.origin.exchange}"
             if model and (name, question_id) not in ledger:
-                limits = contest.answer_tokens, contest.answer_seconds
+                limits = evaluation.answer_tokens, evaluation.answer_seconds
                 said = stream(model, example.messages, *limits)
                 ledger.add(
                     Result(
-                        contestant=name,
+                        system=name,
                         question_id=question_id,
                         question=example.messages[-1].content,
                         reference=example.completion,
@@ -137,33 +134,16 @@ def measure_forgetting(
             bar.move(done)
 
 
-def compared(
-    results: Sequence[Result], one: str, other: str, *, resamples: int, seed: int
-) -> list[Difference]:
-    """One contestant against another, in every metric that both have on a question."""
-    found = by_contestant(results)
-    ours, theirs = found.get(one, {}), found.get(other, {})
-    differences = []
-    for metric in METRICS:
-        pairs = [
-            (ours[name].scores[metric], theirs[name].scores[metric])
-            for name in sorted(ours.keys() & theirs.keys())
-            if metric in ours[name].scores and metric in theirs[name].scores
-        ]
-        if pairs:
-            mine, others = zip(*pairs, strict=True)
-            differences.append(difference(metric, mine, others, resamples=resamples, seed=seed))
-    return differences
+def index_identity(index: Index) -> str:
+    """Changes whenever an answer might: with the documents, who may read them, the embedder."""
+    rows = (
+        f"{one.id}\0{one.digest}\0{' '.join(one.audience.sorted())}"
+        for one in index.store.documents().values()
+    )
+    whole = "\n".join([index.embedding.identity, index.chunker.identity, *sorted(rows)])
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def means(results: Iterable[Result]) -> Means:
-    """Of each metric over the questions it applies to, contestants in the order they answered."""
-    found = by_contestant(list(results))
-    return {
-        name: {
-            metric: sum(values) / len(values)
-            for metric in METRICS
-            if (values := [one.scores[metric] for one in each.values() if metric in one.scores])
-        }
-        for name, each in found.items()
-    }
+def model_identity(model: LanguageModel | None) -> str:
+    """Which weights, through which adapter; "" for none."""
+    return str(model.identity.fingerprint) if model else ""

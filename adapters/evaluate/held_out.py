@@ -1,4 +1,4 @@
-"""What models are compared on: questions and general examples that neither was trained on."""
+"""Questions and general examples to compare models on, none of which either was trained on."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def questions(dataset: Manifest, golden: Path | None, general: int) -> Questions
     """The held-out part of a dataset, and golden questions of which nothing was trained on.
 
     ``general`` is the most examples against forgetting: held-out ones, then those of the
-    validation part. Raises DatasetError for a damaged file, AudienceError for a reader nobody
-    knows.
+    validation part. Raises DatasetError for a damaged file, AudienceError for an unknown
+    reader.
     """
     held_out = list(read_items(dataset.output("held_out"), Example))
     validation = read_items(dataset.output("validation"), Example)

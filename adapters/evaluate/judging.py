@@ -1,4 +1,10 @@
-"""Who judges answers: a language model that does not compete, or the words themselves."""
+"""Judges of claims: LLM-as-a-judge (a model that is not compared), or lexical overlap.
+
+They answer what RAGAS (Es et al. 2023, arXiv:2309.15217) and ALCE (Gao et al. 2023,
+arXiv:2305.14627) ask. It differs from both: a claim is a sentence, where RAGAS lets a model split
+answers into statements; and support is the probability of "Yes" from a general model, where ALCE
+uses an entailment model (TRUE, T5-11B).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +34,7 @@ Write the question and nothing else."""
 
 
 class Judge(Protocol):
-    """``name`` says in a report who judged. Methods of a model's judge raise ModelError."""
+    """``name`` is the judge's in reports. Methods raise ModelError where a model judges."""
 
     @property
     def name(self) -> str: ...
@@ -51,7 +57,7 @@ class Judge(Protocol):
 
 
 def claims_of(text: str) -> list[str]:
-    """What a text claims, a sentence a claim, without its citation marks."""
+    """The claims of a text, one per sentence, without citation marks."""
     claims = (sentence.claim.strip() for sentence in whole_sentences(iter([text])))
     return [claim for claim in claims if claim]
 
@@ -80,7 +86,7 @@ class LexicalJudge:
         return not answer.strip()
 
     def asked_back(self, answer: str) -> list[str]:
-        """The answer itself: nobody can turn it into a question."""
+        """The answer itself: without a model it cannot be turned into a question."""
         return [answer]
 
     def _holds(self, claim: str, passages: Sequence[Passage]) -> bool:
@@ -88,7 +94,7 @@ class LexicalJudge:
 
 
 class ModelJudge:
-    """A language model asked for Yes or No, whichever is likelier as its next word."""
+    """A language model asked for Yes or No, whichever is likelier as its next token."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""What is measured of an answer, and the arithmetic behind it; nothing here asks a model."""
+"""The metrics of an answer and their arithmetic: SQuAD, RAGAS, ALCE; no model is asked here."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Unit(StrEnum):
 
     SHARE = "share"
     SECONDS = "seconds"
-    TOKENS_A_SECOND = "tokens a second"
+    TOKENS_PER_SECOND = "tokens per second"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """``meaning`` is said to people who never heard of it."""
+    """``meaning`` explains the metric in a report."""
 
     title: str
     meaning: str
@@ -71,13 +71,15 @@ METRICS: Mapping[str, Metric] = {
     ),
     "failed": Metric("Failures", "The model failed or ran out of time.", higher_is_better=False),
     "seconds": Metric(
-        "Seconds an answer",
+        "Seconds per answer",
         "From the question to the whole answer.",
         higher_is_better=False,
         unit=Unit.SECONDS,
     ),
     "tokens_per_second": Metric(
-        "Tokens a second", "How fast the model writes alone.", unit=Unit.TOKENS_A_SECOND
+        "Tokens per second",
+        "How fast the model generates closed-book.",
+        unit=Unit.TOKENS_PER_SECOND,
     ),
 }
 
@@ -96,7 +98,7 @@ def exact_match(answer: str, reference: str) -> float:
 
 
 def token_f1(answer: str, reference: str) -> float:
-    """Harmonic mean of precision and recall of the words, repeated ones counted, in 0..1."""
+    """SQuAD's F1: harmonic mean of precision and recall of the words, with repetitions, in 0..1."""
     said, expected = normalised_answer(answer).split(), normalised_answer(reference).split()
     if not said or not expected:
         return float(said == expected)
@@ -105,15 +107,18 @@ def token_f1(answer: str, reference: str) -> float:
 
 
 def share(verdicts: Sequence[bool]) -> float | None:
-    """RAGAS's faithfulness of claims, or context recall of the reference's (Es et al. 2023).
+    """The share of supported claims in 0..1; None where nothing was claimed.
 
-    None where nothing was claimed.
+    Of an answer's claims it is RAGAS's faithfulness (Es et al. 2023, arXiv:2309.15217), of the
+    reference's claims the context recall of the library of that name.
     """
     return sum(verdicts) / len(verdicts) if verdicts else None
 
 
 def context_precision(helpful: Sequence[bool]) -> float:
-    """RAGAS's context precision at K: Σ precision@k · v_k / Σ v_k; 0 where nothing helps."""
+    """The RAGAS library's context precision at K: Σ precision@k · v_k / Σ v_k, which is average
+    precision over the K passages; 0 where none helps.
+    """
     hits, total = 0, 0.0
     for place, helps in enumerate(helpful, start=1):
         if helps:
@@ -133,7 +138,8 @@ class CitationScores:
 def citation_scores(
     sentences: Sequence[Sentence], cited: Mapping[int, Passage], entails: Entails
 ) -> CitationScores | None:
-    """ALCE's citation precision and recall (Gao et al. 2023); None without any sentence.
+    """ALCE's citation precision and recall (Gao et al. 2023, arXiv:2305.14627), in 0..1; None
+    without any sentence.
 
     Recall is the share of sentences that their citations, read together, entail: none, or one
     that is not in ``cited``, counts 0. A citation of an entailed sentence is precise unless it

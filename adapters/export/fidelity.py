@@ -1,8 +1,9 @@
-"""How far a model file's predictions are from those of the model it was made from.
+"""Compares a model file's logits with its source's: KL divergence, top-1 agreement, perplexity.
 
-Kullback-Leibler divergence and agreement on the likeliest token show what greedy texts and
-perplexity alone hide, as in llama.cpp's ``llama-perplexity --kl-divergence``. Where a model has no
-clear favourite, rounding alone changes it; only overturned clear ones count against a file.
+KL divergence (Kullback and Leibler 1951) and agreement on the likeliest token show what greedy
+texts and perplexity alone hide, as in llama.cpp's ``llama-perplexity --kl-divergence``. It differs
+from that in what counts against a file: not every change of the likeliest token, because rounding
+alone changes it where the source has no clear favourite, but only overturned clear ones.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.errors import NotEnoughMemory
+from adapters.models.base_model import Device, check_base, load_full
+from adapters.models.gguf_model import Logits
+from adapters.models.memory import free_memory, gigabytes
+from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.settings import Gate
 
 _ROWS = 64  # rows of float64 at once: 80 MB for 150,000 tokens of vocabulary
 _HALF = math.log(2)
 _LARGEST_EXPONENT = 700.0
-
-Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ class Fidelity:
 
     ``divergence`` is KL(source ‖ file) in nats. ``agreement`` is the share of equal likeliest
     tokens; ``overturned`` the share where the file's likeliest token is less than half as likely
-    as another one to the source. Perplexities are of the same texts.
+    to the source as the source's own. Perplexities, exp of the mean negative log-likelihood, are
+    of the same texts.
     """
 
     tokens: int
@@ -60,17 +67,19 @@ to what your own base shows."""
 
 
 class FidelityTally:
-    """Adds up comparisons, one stretch of text after the other."""
+    """Adds up comparisons, one text after the other; the sums are float64."""
 
     def __init__(self) -> None:
         self._tokens = 0
         self._divergence = self._surprise = self._source_surprise = 0.0
         self._agreed = self._overturned = 0
 
-    def add(self, source: Scores, file: Scores, tokens: Sequence[int]) -> None:
-        """Two arrays of logits, shape (len(tokens), vocabulary); row i is for token i + 1."""
+    def add(self, source: Logits, file: Logits, tokens: Sequence[int]) -> None:
+        """Logits of both for one text, each of shape (len(tokens), vocabulary); row i predicts
+        token i + 1, and the last row is not compared.
+        """
         following = np.asarray(tokens[1:])
-        for rows in _stretches(len(following)):
+        for rows in _row_blocks(len(following)):
             expected, found = _log_probabilities(source[rows]), _log_probabilities(file[rows])
             actual = following[rows][:, np.newaxis]
             self._tokens += len(actual)
@@ -105,13 +114,56 @@ def shortfalls(fidelity: Fidelity, gate: Gate) -> list[str]:
     ]
 
 
-def _stretches(count: int) -> Iterator[slice]:
+def load_reference(source: Path, *, exact: bool = False) -> Any:
+    """The transformers model of a folder on the processor, in float32, or ``exact`` in float64.
+
+    Raises NotEnoughMemory before it would not fit.
+    """
+    import torch
+
+    dtype = torch.float64 if exact else torch.float32
+    kept = 4 if check_base(source).get("dtype") == "float32" else 2
+    weights = sum(path.stat().st_size for path in source.glob("*.safetensors"))
+    needed = weights * dtype.itemsize // kept
+    there = free_memory(Device("cpu", bfloat16=False))
+    if needed > there:
+        raise NotEnoughMemory(
+            f"Comparing with {source} needs {gigabytes(needed)} of memory for its weights in "
+            f"{'float64' if exact else 'float32'}; {gigabytes(there)} are free: close other "
+            "programs, or verify on a larger machine."
+        )
+    return load_full(source, dtype=dtype, device="cpu").eval()
+
+
+def reference_logits(model: Any, tokens: Sequence[int]) -> Logits:
+    """Logits of a transformers model for one text: float32, shape (len(tokens), vocabulary)."""
+    import torch
+
+    with torch.no_grad():
+        output = model(torch.tensor([list(tokens)], device=model.device)).logits[0]
+    logits: Logits = output.float().cpu().numpy()
+    return logits
+
+
+def token_windows(
+    tokenizer: PromptTokenizer, texts: Sequence[str], window: int, limit: int
+) -> Iterator[list[int]]:
+    """The texts joined and cut into windows of ``window`` tokens, of which the last one begins
+    within the first ``limit`` tokens.
+    """
+    stream = [token for text in texts for token in tokenizer.library_tokenizer.encode(text)]
+    for start in range(0, min(len(stream), limit), window):
+        if len(piece := stream[start : start + window]) > 1:
+            yield piece
+
+
+def _row_blocks(count: int) -> Iterator[slice]:
     return (slice(start, min(start + _ROWS, count)) for start in range(0, count, _ROWS))
 
 
-def _log_probabilities(scores: Scores) -> NDArray[np.float64]:
-    """Scores that are no finite numbers make no finite numbers, which no gate lets through."""
-    shifted = scores.astype(np.float64)
+def _log_probabilities(logits: Logits) -> NDArray[np.float64]:
+    """Log-softmax of each row. Logits that are not finite give NaN, which no gate lets through."""
+    shifted = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shifted -= shifted.max(axis=1, keepdims=True)
         shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))

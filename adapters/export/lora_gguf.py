@@ -1,7 +1,7 @@
-"""Stage ``lora``: an adapter as a GGUF file of its own, swapped in beside one base while serving.
+"""Stage ``lora``: a LoRA adapter → a GGUF file of its own, loaded beside one base while serving.
 
-Low-rank adaptation after Hu et al. 2021 (arXiv:2106.09685). Held against PEFT before it may be
-used: llama.cpp ignores some of what PEFT can train, silently.
+LoRA after Hu et al. 2021 (arXiv:2106.09685). The file's logits are compared with PEFT's before it
+may be used: llama.cpp ignores some of what PEFT can train, silently.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import numpy as np
 from adapters.errors import BaseMismatch, ConversionError, VerificationFailed
 from adapters.export.convert import check_convertible, read_json
 from adapters.export.converter import Converter, find_converter
-from adapters.export.fidelity import Scores
+from adapters.export.fidelity import load_reference, reference_logits, token_windows
 from adapters.export.verification_texts import normalised
-from adapters.export.verify import load_reference, source_scores, stretches
 from adapters.models.base_model import libraries
-from adapters.models.gguf_model import GgufModel
+from adapters.models.gguf_model import GgufModel, Logits
 from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.disk import require_space
 from adapters.runs.manifest import Manifest, Run, run_stage
@@ -118,7 +117,7 @@ def verify_adapter(adapter: Path, base: Path, base_gguf: Path, lora: Path) -> Ad
         texts = normalised()
         measured = [
             _compare(peft_model, model, tokens)
-            for tokens in stretches(PromptTokenizer(base), texts, _WINDOW, _TOKENS)
+            for tokens in token_windows(PromptTokenizer(base), texts, _WINDOW, _TOKENS)
         ]
     fidelity = _mean(measured)
     if not fidelity.effect:
@@ -168,13 +167,13 @@ def _load_with_adapter(base: Path, adapter: Path) -> Any:
 
 def _compare(peft_model: Any, model: GgufModel, tokens: list[int]) -> AdapterFidelity:
     with peft_model.disable_adapter():
-        plain = source_scores(peft_model, tokens)
-    adapted = source_scores(peft_model, tokens)
-    before = model.scores(tokens)
+        plain = reference_logits(peft_model, tokens)
+    adapted = reference_logits(peft_model, tokens)
+    before = model.logits(tokens)
     model.use_adapter(used=True)
-    found = model.scores(tokens)
+    found = model.logits(tokens)
     model.use_adapter(used=False)
-    if not np.array_equal(model.scores(tokens), before):
+    if not np.array_equal(model.logits(tokens), before):
         raise VerificationFailed(
             f"{model.path.name} computes something else after the adapter was taken away: "
             "report this."
@@ -196,5 +195,5 @@ def _mean(measured: list[AdapterFidelity]) -> AdapterFidelity:
     )
 
 
-def _size(values: Scores) -> float:
+def _size(values: Logits) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))

@@ -1,4 +1,4 @@
-"""Stage ``merge``: an adapter becomes part of the full-precision base, and this is checked.
+"""Stage ``merge``: adds a LoRA adapter to the full-precision base weights, and checks the result.
 
 The weights are added in full precision, written, read again, and must predict what base and
 adapter predict together. Never onto 4-bit weights: that loses most of what was learned.
@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from adapters.errors import BaseMismatch, VerificationFailed
-from adapters.export.fidelity import GATES, Fidelity, FidelityTally, Scores, shortfalls
+from adapters.export.fidelity import (
+    GATES,
+    Fidelity,
+    FidelityTally,
+    load_reference,
+    reference_logits,
+    shortfalls,
+)
 from adapters.export.verification_texts import normalised
-from adapters.export.verify import load_reference, source_scores
 from adapters.models.base_model import (
     TEMPLATE_FILES,
     TOKENIZER_FILES,
@@ -25,6 +31,7 @@ from adapters.models.base_model import (
     libraries,
     require_same_base,
 )
+from adapters.models.gguf_model import Logits
 from adapters.models.prompt_tokens import PromptTokenizer
 from adapters.runs.disk import require_space
 from adapters.runs.display import Display, Silent
@@ -45,7 +52,7 @@ _COPIED = (*TOKENIZER_FILES, *TEMPLATE_FILES, "generation_config.json")
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The merged model against base and adapter; ``largest_difference`` is of their logits."""
+    """The merged model against base and adapter: the largest difference of any logit, and means."""
 
     largest_difference: float
     fidelity: Fidelity
@@ -163,26 +170,26 @@ def _write(table: MergeTable, load: Callable[[], Any], base: Path, target: Path)
 
 def _save(
     table: MergeTable, load: Callable[[], Any], folder: Path, texts: Sequence[Sequence[int]]
-) -> list[Scores]:
+) -> list[Logits]:
     """What the model, with its adapter beside it, says of the texts; it is merged and saved."""
     import torch
     from peft import PeftModel
 
     model = load().eval()
-    scores = [source_scores(model, tokens) for tokens in texts]
+    logits = [reference_logits(model, tokens) for tokens in texts]
     dtype = getattr(torch, table.precision)
     parameters = sum(each.numel() for each in model.parameters())
     require_space(folder.parent, parameters * dtype.itemsize, "The merged model")
     if isinstance(model, PeftModel):
         model = model.merge_and_unload(safe_merge=True)
     model.to(dtype).save_pretrained(folder)
-    return scores
+    return logits
 
 
-def _compare(model: Any, texts: Sequence[Sequence[int]], expected: Sequence[Scores]) -> Likeness:
+def _compare(model: Any, texts: Sequence[Sequence[int]], expected: Sequence[Logits]) -> Likeness:
     tally, largest = FidelityTally(), 0.0
     for tokens, before in zip(texts, expected, strict=True):
-        after = source_scores(model, tokens)
+        after = reference_logits(model, tokens)
         tally.add(before, after, tokens)
         largest = max(largest, float(abs(after - before).max()))
     return Likeness(largest, tally.result())

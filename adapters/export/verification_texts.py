@@ -1,4 +1,4 @@
-"""Texts that tokenizers are known to cut differently, for comparing two of them."""
+"""Texts that tokenizers are known to split differently, for comparing two of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GGUF model opened to be measured: all its scores for a text, and what its file states."""
+"""A GGUF model opened to be measured: logits of every position, its tokens, its metadata."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bot.serving.llama_cpp.context import Weights
 from bot.serving.llama_cpp.template import ChatTemplate, prompt_tokens
 from indexer.cores import usable_cores
 
-Scores = NDArray[np.float32]
-"""Shape (tokens, vocabulary): row i scores the token after token i; logits, not normalised."""
+Logits = NDArray[np.float32]
+"""float32 of shape (tokens, vocabulary), not normalised; row i predicts the token after token i."""
 
 
 class GgufModel:
@@ -115,8 +115,11 @@ class GgufModel:
         if library.llama_set_adapters_lora(self._context, adapters, len(handles), scales):
             raise VerificationFailed(f"llama.cpp cannot use the adapter with {self.path.name}.")
 
-    def scores(self, tokens: Sequence[int]) -> Scores:
-        """All scores for one text of at most ``context_tokens`` tokens, computed afresh."""
+    def logits(self, tokens: Sequence[int]) -> Logits:
+        """All logits of one text of at most ``context_tokens`` tokens, nothing taken from a cache.
+
+        Raises VerificationFailed where llama.cpp cannot compute them.
+        """
         library, count = self._library, len(tokens)
         library.llama_memory_clear(library.llama_get_memory(self._context), True)
         batch = library.llama_batch_init(count, 0, 1)
@@ -136,10 +139,10 @@ class GgufModel:
                 f"llama.cpp failed while computing with {self.path.name} (code {code}): "
                 "convert it again."
             )
-        scores = np.ctypeslib.as_array(
+        logits = np.ctypeslib.as_array(
             library.llama_get_logits(self._context), (count, self.vocabulary_size)
         )
-        return np.array(scores, np.float32)
+        return np.array(logits, np.float32)
 
     def _load_adapter(self, path: Path) -> Any:
         """It is freed with the model."""

@@ -1,8 +1,8 @@
 """Examples as token ids: the very prompt that serving computes, and the answer that is learned.
 
-A prompt is rendered and cut into segments by ``bot.serving.llama_cpp.template``, as in serving,
-so that a document with ``<|im_end|>`` in it never becomes a control token here either. Prompt and
-answer are tokenised apart, because that is how a model reads the one and writes the other.
+Prompts come from ``bot.serving.llama_cpp.template.prompt_tokens``, as in serving, so that a
+document with ``<|im_end|>`` in it never becomes a control token here either. Prompt and answer are
+tokenised apart, because that is how a model reads the one and generates the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ANSWER = "lorebot-answer-rewsna-toberol"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """``prompt`` is read, ``answer`` is learned; the answer ends with the end of the turn."""
+    """Token ids: ``prompt`` is read, ``answer`` is learned and ends with the end of the turn."""
 
     prompt: list[int]
     answer: list[int]
@@ -34,7 +34,7 @@ class Tokens:
         return len(self.prompt) + len(self.answer)
 
     def supervised(self) -> dict[str, list[int]]:
-        """A row to train on: loss on the answer alone."""
+        """A row for trl; ``labels`` are -100 over the prompt: loss is on the answer alone."""
         return {
             "input_ids": [*self.prompt, *self.answer],
             "labels": [*[NOT_LEARNED] * len(self.prompt), *self.answer],

@@ -1,7 +1,7 @@
-"""A base model of a few megabytes in Hugging Face's layout, with a tokenizer of its own.
+"""Makes a base model of a few megabytes in Hugging Face's layout, with a tokenizer of its own.
 
-What it says is noise until somebody trains it; everything that is done with a real base can be
-done with it in seconds.
+Its weights are random, so that it writes noise until it is trained; everything that is done with a
+real base can be done with it in seconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a model's ``tokenizer.json`` says about how text is cut, before llama.cpp has to do it."""
+"""Reads ``tokenizer.json``: which pre-tokenizer llama.cpp must use, and what it would get wrong."""
 
 from __future__ import annotations
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from adapters.evaluate.comparison import Difference
+from adapters.evaluate.comparison import Difference, amount
 from adapters.evaluate.metrics import METRICS, Unit
-from adapters.evaluate.verdict import amount
 from adapters.settings import PromoteTable
 
 
@@ -50,6 +49,6 @@ def _tolerance(table: PromoteTable, one: Difference) -> float:
     unit = METRICS[one.metric].unit
     if unit is Unit.SECONDS:
         return table.slowdown * one.serving
-    if unit is Unit.TOKENS_A_SECOND:
+    if unit is Unit.TOKENS_PER_SECOND:
         return one.serving * table.slowdown / (1 + table.slowdown)
     return table.tolerance

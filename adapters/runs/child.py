@@ -1,4 +1,4 @@
-"""Programs run as child processes: with a time limit, their output kept, gone when we are gone."""
+"""Runs child processes: with a time limit, their output kept, ended when the parent ends."""
 
 from __future__ import annotations
 

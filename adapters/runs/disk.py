@@ -1,4 +1,4 @@
-"""Room on the disk, asked for before a stage writes gigabytes."""
+"""Checks that the disk has room before a stage writes gigabytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while a stage works: sentences, and a bar with the time that is left."""
+"""Shows how a stage is doing: sentences, and a progress bar with the time that is left."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Display(Protocol):
 
 
 class Silent:
-    """A display that nobody looks at."""
+    """A display that shows nothing."""
 
     def tell(self, sentence: str) -> None:
         pass

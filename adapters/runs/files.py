@@ -1,4 +1,4 @@
-"""Files by content: fingerprints, and writing of which readers never see a half."""
+"""Fingerprints files and folders by content, writes text atomically, reads JSON Lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs and their manifests: what went in, what came out, how it ended, in one JSON file.
+"""Runs a stage once and writes its manifest: inputs, outputs, code revision, metrics, how it ended.
 
 A stage is a function from settings and inputs to a manifest, and does its work in a callback:
 
@@ -22,12 +22,15 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,12 +38,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.errors import AdaptersError, DiskFull, ManifestError, StageBusy
 from adapters.runs.files import fingerprint, write_atomically
-from adapters.runs.provenance import code_revision, package_versions
 from bot.domain.errors import LorebotError
 from indexer.errors import IndexerError
 from indexer.file_lock import lock_file
 
 MANIFEST = "manifest.json"
+_PACKAGES = (
+    "lorebot", "torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets",
+    "tokenizers", "safetensors", "llama_cpp_python", "gguf", "numpy",
+)  # fmt: skip
 _FOR_PEOPLE = (AdaptersError, LorebotError, IndexerError)
 
 
@@ -180,6 +186,34 @@ def load_finished(folder: Path, stage: str) -> Manifest:
     return manifest
 
 
+def _package_versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+@cache
+def _code_revision() -> tuple[str, bool]:
+    """The commit of a checkout that holds this very package, and whether anything differs from it.
+
+    A package installed into an environment inside another repository has none.
+    """
+    git = shutil.which("git")
+    package = Path(__file__).parent
+
+    def output_of(*arguments: str) -> str | None:
+        done = subprocess.run(  # noqa: S603 - constants only
+            [git or "git", *arguments], cwd=package, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git is None or output_of("ls-files", "--error-unmatch", "__init__.py") is None:
+        return "", False
+    return output_of("rev-parse", "HEAD") or "", bool(output_of("status", "--porcelain"))
+
+
 def _identity_of(name: str, given: Path | str) -> str:
     if isinstance(given, str):
         return given
@@ -206,7 +240,7 @@ def _plain(settings: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
 
 def _begin(stage: str, folder: Path, settings: dict[str, Any], hashes: dict[str, str]) -> Manifest:
     now = datetime.now(UTC)
-    revision, dirty = code_revision()
+    revision, dirty = _code_revision()
     return Manifest(
         folder=folder,
         run=f"{stage}-{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
@@ -217,7 +251,7 @@ def _begin(stage: str, folder: Path, settings: dict[str, Any], hashes: dict[str,
         started=now,
         revision=revision,
         dirty=dirty,
-        packages=package_versions(),
+        packages=_package_versions(),
     )
 
 

@@ -1,17 +1,18 @@
-"""What supervised training and preferences share: one run of a trainer that can be resumed.
+"""Runs one of trl's trainers: arguments, a timed first step, resuming, early stopping, curves.
 
-Both use trl's trainers, which are transformers' Trainer with an output layer computed in pieces:
-with a vocabulary of 150,000 the logits of one long example would take gigabytes otherwise.
-Supervised training therefore takes SFTTrainer and not the plain Trainer, with rows that are token
-ids already, so that trl never renders a prompt.
+Shared by supervised training and preferences. trl's trainers are transformers' Trainer with an
+output layer computed in pieces: with a vocabulary of 150,000 the logits of one long example would
+take gigabytes otherwise. Supervised training therefore takes SFTTrainer and not the plain Trainer,
+with rows that are token ids already, so that trl never renders a prompt.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,28 +25,32 @@ from adapters.runs.display import Bar, Display
 from adapters.runs.files import write_atomically
 from adapters.runs.manifest import Run
 from adapters.settings import StepTable
-from adapters.train.checkpoints import newest_whole
-from adapters.train.curves import draw, history
 from adapters.train.plan import Plan
+
+_NUMBERED = re.compile(r"checkpoint-(\d+)")
+# transformers' Trainer writes the state last
+_STATE = "trainer_state.json"
+_BEFORE = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
+_KEPT = ("step", "epoch", "loss", "eval_loss", "learning_rate", "grad_norm")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. Losses are a token's; ``validation_loss`` is the best one, if any.
+    """How a run ended. Losses are per token; ``validation_loss`` is the best one, if any.
 
-    ``seconds_a_step`` and ``peak_memory`` (bytes of the GPU, 0 without one) are of this process.
+    ``seconds_per_step`` and ``peak_memory`` (bytes of the GPU, 0 without one) are of this process.
     """
 
     steps: int
     stopped_early: bool
     loss: float
     validation_loss: float | None
-    seconds_a_step: float
+    seconds_per_step: float
     peak_memory: int
 
-    def metrics(self, tokens_a_step: float) -> dict[str, Any]:
+    def metrics(self, tokens_per_step: float) -> dict[str, Any]:
         """For the manifest."""
-        return {**asdict(self), "tokens_per_second": tokens_a_step / self.seconds_a_step}
+        return {**asdict(self), "tokens_per_second": tokens_per_step / self.seconds_per_step}
 
 
 def require_enough(count: int, table: StepTable, things: str, advice: str) -> None:
@@ -57,8 +62,8 @@ def require_enough(count: int, table: StepTable, things: str, advice: str) -> No
         )
 
 
-def begin(table: StepTable) -> None:
-    """The same settings make the same run: seeds, and threads where one fewer is faster."""
+def seed_run(table: StepTable) -> None:
+    """Seed every random generator, so that the same settings make the same run, and set threads."""
     import torch
     from transformers import set_seed
 
@@ -67,10 +72,15 @@ def begin(table: StepTable) -> None:
         torch.set_num_threads(table.threads)
 
 
-def arguments(table: StepTable, run: Run, plan: Plan, device: Device) -> dict[str, Any]:
-    """TrainingArguments by name, the same for every trainer."""
-    step_an_epoch = math.ceil(plan.examples / table.batch_size)
-    every = max(1, step_an_epoch // table.validations)
+def training_arguments(table: StepTable, run: Run, plan: Plan, device: Device) -> dict[str, Any]:
+    """Keyword arguments of transformers' TrainingArguments, the same for every trainer.
+
+    AdamW (Loshchilov and Hutter 2019) with a cosine schedule after a warm-up. On a GPU its states
+    are paged as in QLoRA, and in 8 bits (Dettmers et al. 2022) where QLoRA's have 32. An optimizer
+    step accumulates the gradients of as many per-device batches as make up the batch.
+    """
+    steps_per_epoch = math.ceil(plan.examples / table.batch_size)
+    every = max(1, steps_per_epoch // table.validations)
     validates = plan.validation > 0
     return {
         "output_dir": str(run.scratch / "checkpoints"),
@@ -104,13 +114,13 @@ def arguments(table: StepTable, run: Run, plan: Plan, device: Device) -> dict[st
     }
 
 
-def measured(
+def time_step(
     plan: Plan, trainer: Any, rows: Sequence[list[int]], table: StepTable, *, copies: int = 1
 ) -> Plan:
-    """The plan with the seconds of a step: the longest examples first, then common ones.
+    """The plan with the seconds per step, from a pass over examples of median length.
 
-    ``copies`` is how many sequences one example stands for. Nothing is learned. Raises
-    NotEnoughMemory where the longest examples do not fit.
+    A pass over the longest examples comes first: raises NotEnoughMemory where they do not fit.
+    ``copies`` is how many sequences one example stands for. No weights are changed.
     """
     import torch
 
@@ -137,7 +147,7 @@ def measured(
 def train_with(
     trainer: Any, run: Run, plan: Plan, table: StepTable, display: Display, *, title: str
 ) -> Outcome:
-    """Train from the newest whole checkpoint, or from the start; writes curves and logs.
+    """Train from the newest complete checkpoint, or from the start; writes curves and logs.
 
     Raises Diverged where the loss is no number, NotEnoughMemory where a step does not fit.
     """
@@ -149,7 +159,7 @@ def train_with(
     trainer.remove_callback(PrinterCallback)
     if plan.validation:
         trainer.add_callback(EarlyStoppingCallback(table.patience))
-    newest = newest_whole(Path(trainer.args.output_dir))
+    newest = newest_complete(Path(trainer.args.output_dir))
     already = int(newest.name.rpartition("-")[2]) if newest else 0
     if already:
         display.tell(f"Goes on from step {already}.")
@@ -168,7 +178,7 @@ def train_with(
     finally:
         writer.close()
     seconds = time.perf_counter() - began
-    rows = history(trainer.state.log_history)
+    rows = _history(trainer.state.log_history)
     learned = [row["loss"] for row in rows if "loss" in row]
     validated = [row["eval_loss"] for row in rows if "eval_loss" in row]
     if not learned:
@@ -180,7 +190,7 @@ def train_with(
         stopped_early=steps < trainer.state.max_steps,
         loss=learned[-1],
         validation_loss=min(validated, default=None),
-        seconds_a_step=seconds / max(1, steps - already),
+        seconds_per_step=seconds / max(1, steps - already),
         peak_memory=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
     )
 
@@ -195,8 +205,57 @@ def adapter_in_full_precision(model: Any) -> Iterator[None]:
             each.data = before[name]
 
 
+def newest_complete(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; None where there is none."""
+    numbered = [
+        (int(match[1]), path)
+        for path in folder.glob("checkpoint-*")
+        if (match := _NUMBERED.fullmatch(path.name))
+    ]
+    for _, path in sorted(numbered, reverse=True):
+        if _is_complete(path):
+            return path
+    return None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return all((checkpoint / name).is_file() for name in _BEFORE)
+
+
+def _history(logged: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """What a trainer logged, without what differs between two equal runs (durations)."""
+    rows = ({key: entry[key] for key in _KEPT if key in entry} for entry in logged)
+    return [row for row in rows if "loss" in row or "eval_loss" in row]
+
+
+def _draw(rows: list[dict[str, float]], path: Path, *, title: str) -> None:
+    """Loss of training and validation by step, the learning rate below; a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for axes, key, label, style in (
+        (above, "loss", "training", "-"),
+        (above, "eval_loss", "validation", "o-"),
+        (below, "learning_rate", "learning rate", "-"),
+    ):
+        points = [(row["step"], row[key]) for row in rows if key in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), style, label=label, markersize=4)
+    above.set(title=title, ylabel="loss per token")
+    below.set(xlabel="step", ylabel="learning rate")
+    above.legend()
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+
+
 def _pass(trainer: Any, rows: Sequence[list[int]]) -> None:
-    """Forward and back, without a step."""
+    """Forward and backward, without an optimizer step."""
     import torch
 
     model = trainer.model
@@ -235,5 +294,5 @@ def _keep_curves(rows: list[dict[str, float]], run: Run, title: str) -> None:
     numbers = run.folder / "history.json"
     picture = run.folder / "curves.png"
     write_atomically(numbers, json.dumps(rows, indent=1) + "\n")
-    draw(rows, picture, title=title)
+    _draw(rows, picture, title=title)
     run.outputs.update(history=numbers, curves=picture)

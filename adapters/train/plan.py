@@ -1,4 +1,4 @@
-"""What a training run will take, before any weights are read: parameters, memory, steps, time.
+"""Plans a training run before any weights are read: parameters, memory, steps, time.
 
 The memory is an estimate: weights, gradients and optimizer states are counted exactly, what a step
 computes in between is taken from the shapes of one layer, because all others are recomputed
@@ -28,13 +28,14 @@ _CHECKPOINTS = 3  # the best, the last, and the one that is being written
 class Shapes:
     """A base model's sizes in parameters: ``linear`` are the layers that adapters attach to.
 
-    ``adapter_a_rank`` is what one rank of LoRA adds over all of them.
+    ``adapter_parameters_per_rank`` is what LoRA adds to all of them per rank: a layer of n inputs
+    and m outputs gets r·(n + m) parameters (Hu et al. 2021).
     """
 
     parameters: int
     linear: int
     largest: int
-    adapter_a_rank: int
+    adapter_parameters_per_rank: int
     layers: int
     width: int
     feed_forward: int
@@ -42,7 +43,7 @@ class Shapes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Memory in bytes, ``longest`` in tokens; ``seconds_a_step`` is measured, None before."""
+    """Memory in bytes, ``longest`` in tokens; ``seconds_per_step`` is measured, None before."""
 
     method: Method
     device: str
@@ -56,7 +57,7 @@ class Plan:
     memory_needed: int
     memory_there: int
     disk_needed: int
-    seconds_a_step: float | None = None
+    seconds_per_step: float | None = None
 
     def sentences(self) -> list[str]:
         """What a person wants to know before it begins."""
@@ -75,11 +76,11 @@ class Plan:
 
     def time(self) -> str:
         """The sentence about the time, once a step was measured."""
-        if self.seconds_a_step is None:
+        if self.seconds_per_step is None:
             return "The time is known after the first step."
         return (
-            f"A step takes {self.seconds_a_step:.2g} seconds: "
-            f"at most {_duration(self.steps * self.seconds_a_step)} in all, and the validation."
+            f"A step takes {self.seconds_per_step:.2g} seconds: "
+            f"at most {_duration(self.steps * self.seconds_per_step)} in all, and the validation."
         )
 
     def metrics(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class Plan:
         }
 
     def with_step(self, seconds: float) -> Plan:
-        return replace(self, seconds_a_step=seconds)
+        return replace(self, seconds_per_step=seconds)
 
     def require_room(self) -> None:
         """Raise NotEnoughMemory where this machine cannot do it."""
@@ -127,7 +128,7 @@ def plan(
     left_out: int = 0,
     copies: int = 1,
 ) -> Plan:
-    """The plan for ``examples`` of at most ``longest`` tokens.
+    """The plan for ``examples`` examples of at most ``longest`` tokens.
 
     ``copies`` is how many sequences one example stands for: two in a pair of answers. Reads the
     base's configuration only. Raises BaseMismatch where that is none.
@@ -135,7 +136,7 @@ def plan(
     shapes = shapes_of(base)
     trained = shapes.parameters
     if method != "full":
-        trained = shapes.adapter_a_rank * rank
+        trained = shapes.adapter_parameters_per_rank * rank
     states = trained * (8 + _moments(device))
     return Plan(
         method=method,
@@ -176,7 +177,7 @@ def shapes_of(base: Path) -> Shapes:
         parameters=sum(each.numel() for each in model.parameters()),
         linear=sum(each.weight.numel() for each in linear),
         largest=max(each.weight.numel() for each in linear),
-        adapter_a_rank=sum(each.in_features + each.out_features for each in linear),
+        adapter_parameters_per_rank=sum(each.in_features + each.out_features for each in linear),
         layers=text.num_hidden_layers,
         width=width,
         feed_forward=getattr(text, "intermediate_size", 4 * width),
@@ -203,7 +204,7 @@ def _memory_needed(
 
 
 def _moments(device: Device) -> int:
-    """Bytes that AdamW keeps for a parameter: in 8 bits on a GPU, else in 32."""
+    """Bytes that AdamW keeps per parameter, for two moments: in 8 bits on a GPU, else in 32."""
     return 2 if device.is_gpu else 8
 
 

@@ -1,8 +1,10 @@
-"""Stage ``prefer``: after ``train``, people's preferences: pairs of answers, or thumbs alone.
+"""Stage ``prefer``: preference training after ``train``, on pairs (DPO) or on thumbs (KTO).
 
 DPO (Rafailov et al. 2023, arXiv:2305.18290) learns from a correction over the answer it corrects,
-KTO (Ethayarajh et al. 2024, arXiv:2402.01306) from answers that were desirable or not. Both hold
-the model to the adapter they begin with, of which trl keeps a frozen copy.
+KTO (Ethayarajh et al. 2024, arXiv:2402.01306) from answers that were desirable or not. The
+reference model of both is the base with the adapter of ``train``, of which trl keeps a frozen
+copy. As in KTO's paper its KL divergence is estimated on prompts with the answer of a neighbour in
+the same per-device batch; an example without a neighbour is left out here.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from adapters.runs.manifest import Manifest, Run, run_stage
 from adapters.settings import PreferTable, TrainTable
 from adapters.train.loop import (
     adapter_in_full_precision,
-    arguments,
-    begin,
-    measured,
     require_enough,
+    seed_run,
+    time_step,
     train_with,
+    training_arguments,
 )
 from adapters.train.plan import Plan, plan
 from adapters.train.sft import load_base, save_adapter
@@ -129,13 +131,13 @@ def _prefer(
     for sentence in made.sentences():
         display.tell(sentence)
     require_space(run.folder, made.disk_needed, "Training")
-    begin(table)
+    seed_run(table)
     where = device()
     model = PeftModel.from_pretrained(
         load_base(base, train_table, where), trained.output("adapter"), is_trainable=True
     )
     trainer_class, config_class = _trainer_of(table)
-    config = config_class(beta=table.beta, **arguments(table, run, made, where))
+    config = config_class(beta=table.beta, **training_arguments(table, run, made, where))
     with adapter_in_full_precision(model):
         trainer = trainer_class(
             model=model,
@@ -145,7 +147,7 @@ def _prefer(
             eval_dataset=Dataset.from_list(validated) or None,
         )
     sequences = [row["prompt_ids"] + _longest_answer(row) for row in learned]
-    made = measured(made, trainer, sequences, table, copies=2)
+    made = time_step(made, trainer, sequences, table, copies=2)
     display.tell(made.time())
     outcome = train_with(trainer, run, made, table, display, title="Preferences")
     run.outputs["adapter"] = save_adapter(trainer.model, base, run.folder / "adapter")

@@ -1,6 +1,7 @@
 """The base model in 4 bits for QLoRA, guarded against a fault that trains on garbage.
 
-NF4 with double quantization, after Dettmers et al. 2023, "QLoRA" (arXiv:2305.14314).
+NF4 with double quantization, after Dettmers et al. 2023, "QLoRA" (arXiv:2305.14314). Weights are
+unpacked to bfloat16 to compute as there, but to float32 where bfloat16 is not native.
 
 The fault: on processors with AVX512_BF16, bitsandbytes 0.50 repacks a layer's weights in place at
 its first pass without gradients, for instance a validation. What it later unpacks for training is

@@ -1,8 +1,9 @@
-"""Stage ``train``: examples → an adapter on the base model, by QLoRA unless set otherwise.
+"""Stage ``train``: supervised fine-tuning, examples → a LoRA adapter; QLoRA by default.
 
-Low-rank adaptation (Hu et al. 2021, arXiv:2106.09685) of all linear layers, on a base in 4 bits
-(Dettmers et al. 2023, arXiv:2305.14314). Embeddings and output layer are never trained and no
-tokens are added: with tied weights such changes would be lost on the way to a GGUF file.
+LoRA (Hu et al. 2021, arXiv:2106.09685) on a base in 4 bits (QLoRA, Dettmers et al. 2023,
+arXiv:2305.14314). As in QLoRA, and unlike LoRA's paper, every linear layer gets an adapter and not
+the attention alone. Embeddings and output layer are never trained and no tokens are added: with
+tied weights such changes would be lost on the way to a GGUF file. Loss is on the answer alone.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from adapters.runs.manifest import Manifest, Run, run_stage
 from adapters.settings import TrainTable
 from adapters.train.loop import (
     adapter_in_full_precision,
-    arguments,
-    begin,
-    measured,
     require_enough,
+    seed_run,
+    time_step,
     train_with,
+    training_arguments,
 )
 from adapters.train.plan import Plan, plan
 from adapters.train.qlora import load_quantized
@@ -44,7 +45,7 @@ def train(
 
     With method ``full`` the output is ``model``, a whole model, in place of ``adapter``. An empty
     ``validation`` file means no validation and no early stopping. Started again after a crash it
-    goes on from the last checkpoint. Raises TooLittleData, NotEnoughMemory, DiskFull and
+    goes on from the last complete checkpoint. Raises TooLittleData, NotEnoughMemory, DiskFull and
     BaseMismatch before anything is computed, Diverged while it is.
     """
     shown = display or Silent()
@@ -122,12 +123,12 @@ def _train(
     for sentence in made.sentences():
         display.tell(sentence)
     require_space(run.folder, made.disk_needed, "Training")
-    begin(table)
+    seed_run(table)
     where = device()
     model = load_base(base, table, where)
     if table.method != "full":
         model = _with_adapter(model, table)
-    config = SFTConfig(**arguments(table, run, made, where))
+    config = SFTConfig(**training_arguments(table, run, made, where))
     with adapter_in_full_precision(model):
         trainer = SFTTrainer(
             model=model,
@@ -136,7 +137,7 @@ def _train(
             train_dataset=Dataset.from_list([row.supervised() for row in learned]),
             eval_dataset=Dataset.from_list([row.supervised() for row in validated]) or None,
         )
-    made = measured(made, trainer, [row.prompt + row.answer for row in learned], table)
+    made = time_step(made, trainer, [row.prompt + row.answer for row in learned], table)
     display.tell(made.time())
     outcome = train_with(trainer, run, made, table, display, title="Training")
     if table.method == "full":
@@ -164,7 +165,7 @@ def _with_adapter(model: Any, table: TrainTable) -> Any:
 
 
 def _tokenised(tokenizer: PromptTokenizer, path: Path, most: int) -> tuple[list[Tokens], int]:
-    """What is short enough, and how many are not."""
+    """The rows of at most ``most`` tokens, and how many are longer."""
     rows = [
         tokenizer.tokens(example.messages, example.completion)
         for example in read_items(path, Example)

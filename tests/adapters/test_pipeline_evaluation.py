@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from adapters.cli import main as cli
 from adapters.errors import EvaluationError, ManifestError
 from adapters.evaluate.comparison import read_comparison
-from adapters.evaluate.exercise_corpus import ExerciseTable
+from adapters.evaluate.exercise import ExerciseTable
 from adapters.pipeline import TrainingPipeline
 from adapters.runs.display import Silent
 from adapters.runs.files import fingerprint

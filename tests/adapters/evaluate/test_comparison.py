@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import EvaluationError
-from adapters.evaluate.comparison import Difference, read_comparison, write_comparison
-from adapters.evaluate.verdict import Outcome, verdict
+from adapters.evaluate.comparison import (
+    Difference,
+    Outcome,
+    read_comparison,
+    verdict,
+    write_comparison,
+)
 
 GAIN = Difference("f1", 0.8, 0.5, 0.3, 0.2, 0.4, True, 40, 0.001)
 LOSS = Difference("wrong_refusal", 0.3, 0.1, 0.2, 0.1, 0.3, False, 40, 1.0)

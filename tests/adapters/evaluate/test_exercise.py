@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.evaluate.exercise import WITH, WITHOUT, abstracts_exercise
-from adapters.evaluate.exercise_corpus import ExerciseTable, SentenceChunker, choose, indexed
+from adapters.evaluate.exercise import (
+    WITH,
+    WITHOUT,
+    ExerciseTable,
+    SentenceChunker,
+    abstracts_exercise,
+    choose,
+    indexed,
+)
 from adapters.evaluate.results import read_results
 from adapters.runs.display import Silent
 from adapters.runs.manifest import Manifest

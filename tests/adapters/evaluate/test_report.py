@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from adapters.evaluate.comparison import Difference
-from adapters.evaluate.plots import forest, side_by_side
-from adapters.evaluate.report import Report, decided, write_report
+from adapters.evaluate.comparison import Difference, Outcome, Verdict
+from adapters.evaluate.report import Report, decided, forest, side_by_side, write_report
 from adapters.evaluate.results import Result
-from adapters.evaluate.verdict import Outcome, Verdict
 from tests.services.chromium import browser_tests, running_chromium
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
 GAIN = Difference("f1", 0.8, 0.5, 0.3, 0.2, 0.4, True, 40, 0.001)
 
 
-def result(contestant: str, question: str, f1: float, text: str = "45 EUR") -> Result:
+def result(system: str, question: str, f1: float, text: str = "45 EUR") -> Result:
     scores = {"f1": f1, "em": float(f1 == 1), "seconds": 1.5}
-    return Result(contestant, question, f"{question}?", "45 EUR a day", text, False, (), scores)
+    return Result(system, question, f"{question}?", "45 EUR a day", text, False, (), scores)
 
 
 def report(text: str = "45 EUR", **changed: object) -> Report:

@@ -43,11 +43,11 @@ def test_a_metric_that_was_not_measured_is_no_win() -> None:
         ),
         (
             measured("seconds", 3.1, 2.0, low=0.9, high=1.3, higher_is_better=False),
-            "worse in seconds an answer: 3.1",
+            "worse in seconds per answer: 3.1",
         ),
         (
             measured("tokens_per_second", 66.0, 100.0, low=-40, high=-30),
-            "worse in tokens a second: 66",
+            "worse in tokens per second: 66",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Answering with documents and from memory, and how fast a model writes."""
+"""Answering with documents and closed-book, and how fast a model writes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.evaluate import contestants
-from adapters.evaluate.contestants import Streamed, own_words, stream
+from adapters.evaluate import systems
+from adapters.evaluate.systems import Streamed, own_words, stream
 from bot.answering.languages import ENGLISH, language_named
 from bot.domain.errors import ModelError
 from bot.domain.values import Answer, Ending, Message, Question, Versions
@@ -39,7 +39,7 @@ def test_a_model_that_fails_has_said_nothing() -> None:
 def test_speed_is_counted_in_tokens_of_the_model_where_it_took_long_enough(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, least: float, is_told: bool
 ) -> None:
-    monkeypatch.setattr(contestants, "LEAST_SECONDS", least)
+    monkeypatch.setattr(systems, "MIN_SECONDS", least)
     engine = LlamaEngine.load(tiny_model, context_tokens=512, slots=1, threads=1)
     try:
         said = stream(engine, [Message("user", distinct_text(20))], 64, 60.0)

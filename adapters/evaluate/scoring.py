@@ -1,10 +1,9 @@
-"""The scores of one reply: what can be counted, and what somebody must judge."""
+"""Scores one reply: metrics that are counted, and RAGAS's and ALCE's, which ask a judge."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapters.evaluate.contestants import Reply
 from adapters.evaluate.held_out import HeldOut
 from adapters.evaluate.judging import Judge, claims_of
 from adapters.evaluate.metrics import (
@@ -14,6 +13,7 @@ from adapters.evaluate.metrics import (
     share,
     token_f1,
 )
+from adapters.evaluate.systems import Reply
 from bot.answering.cite import without_marks
 from bot.answering.sentences import whole_sentences
 from indexer.documents import Vectors
@@ -48,8 +48,10 @@ def scores(asked: HeldOut, reply: Reply, judge: Judge, embed: Embed) -> dict[str
 
 
 def relevancy(question: str, answer: str, judge: Judge, embed: Embed) -> float:
-    """RAGAS's answer relevancy: the mean cosine of the question and those that the answer would
-    answer; 0 for an answer that evades the question, or for none.
+    """RAGAS's answer relevancy (Es et al. 2023, section 3): the mean cosine similarity, in −1..1,
+    of the question and of questions generated from the answer. It differs in that a noncommittal
+    answer, or none, has 0, as in RAGAS's library, and that the answer itself is compared where no
+    model judges.
     """
     if not answer or judge.is_noncommittal(question, answer):
         return 0.0

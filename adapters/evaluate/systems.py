@@ -1,4 +1,4 @@
-"""Who answers: a model over the documents, exactly as it would serve, or alone from memory."""
+"""The systems under test: a model over the documents as it serves (open book), or closed-book."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from indexer.index import Index
 
 _log = logging.getLogger(__name__)
 
-ALONE_VERSION = "2026-11-20.1"
-_ALONE = f"""\
+CLOSED_BOOK_VERSION = "2026-11-20.1"
+_CLOSED_BOOK = f"""\
 Answer the question in the language it is asked in. Be brief: at most a few sentences. If you do \
 not know the answer, write exactly: {NOTHING_FOUND}"""
 
-LEAST_SECONDS = 0.1
-"""Of writing, for a speed to be told. A model of a few million parameters has written an answer
+MIN_SECONDS = 0.1
+"""Of generation, for a speed to be told. A model of a few million parameters has written an answer
 before another thread has read its first piece: the rest then seems to take no time at all.
 """
 
@@ -33,7 +33,7 @@ before another thread has read its first piece: the rest then seems to take no t
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What was answered. ``evidence`` are the passages that it is held against, ``retrieved``
-    those that it was made from, None where nothing was looked up; ``cited`` maps ``[n]``.
+    those that it was made from, None where nothing was retrieved; ``cited`` maps ``[n]``.
 
     ``is_claim`` says that it answers something; ``failed``, that the model did not come to an
     end and something else was said in its place.
@@ -50,7 +50,9 @@ class Reply:
     tokens_per_second: float | None = None
 
 
-class Contestant(Protocol):
+class System(Protocol):
+    """Whatever answers questions and is to be measured."""
+
     @property
     def name(self) -> str: ...
 
@@ -60,7 +62,7 @@ class Contestant(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WithDocuments:
+class OpenBook:
     """The pipeline that serves; without a model (``has_model`` false) it quotes."""
 
     name: str
@@ -85,8 +87,9 @@ class WithDocuments:
 
 @dataclass(frozen=True, slots=True)
 class ClosedBook:
-    """The model without documents. Its claims are held against the passages that would have been
-    found: how far its memory agrees with them.
+    """The model without documents: closed-book question answering (Roberts et al. 2020,
+    arXiv:2002.08910). Its claims are held against the passages that retrieval would have found:
+    how far what it has learned agrees with them.
     """
 
     name: str
@@ -96,7 +99,7 @@ class ClosedBook:
     answer_seconds: float
 
     def reply(self, question: Question) -> Reply:
-        prompt = [Message("system", _ALONE), Message("user", question.text)]
+        prompt = [Message("system", _CLOSED_BOOK), Message("user", question.text)]
         said = stream(self.model, prompt, self.answer_tokens, self.answer_seconds)
         refused = not said.text or NOTHING_FOUND.lower() in said.text.lower()
         return Reply(
@@ -113,7 +116,7 @@ class ClosedBook:
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """What a model wrote; ``tokens_per_second`` counts from the first piece, None where there was
-    one alone, or too little time to measure. ``failed`` where it came to no end.
+    only one, or too little time to measure. ``failed`` where it came to no end.
     """
 
     text: str
@@ -151,4 +154,4 @@ def own_words(answer: Answer) -> str:
 def _speed(model: LanguageModel, text: str, seconds: float) -> float | None:
     empty, whole = (model.count([Message("assistant", said)]) for said in ("", text))
     written = whole - empty - 1
-    return written / seconds if written > 0 and seconds >= LEAST_SECONDS else None
+    return written / seconds if written > 0 and seconds >= MIN_SECONDS else None

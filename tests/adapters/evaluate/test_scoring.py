@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from adapters.evaluate.contestants import Reply
 from adapters.evaluate.held_out import HeldOut
-from adapters.evaluate.judged_metrics import relevancy, scores
 from adapters.evaluate.judging import LexicalJudge, ModelJudge
+from adapters.evaluate.scoring import relevancy, scores
+from adapters.evaluate.systems import Reply
 from bot.domain.values import Question
 from indexer.documents import Audience, Vectors
 from tests.adapters.team import PAGES, page
