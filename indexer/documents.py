@@ -27,7 +27,7 @@ class Audience:
     """A set of principals: a document's are who may read it, a question's what its reader holds.
 
     Principals are ``public``, ``slack_user:U…``, ``slack_channel:C…`` and ``group:…``, compared
-    whole. An empty set or any other word is refused (AudienceError): unknown means nobody.
+    whole. An empty set or any other word is refused (AudienceError): what is unknown is refused.
     """
 
     principals: frozenset[str]

@@ -8,7 +8,7 @@ IndexerError                 every message is a sentence that may be shown to a 
 ├── EmbedderError            the embedding model is missing, damaged or of another kind
 ├── RerankerError            the reranking model is missing, damaged or of another kind
 ├── ComponentError           a retriever or postprocessor that the settings name fails
-├── SyncCancelled             somebody stopped a sync: nothing is lost, the next one goes on
+├── SyncCancelled             a sync was stopped: nothing is lost, the next one goes on
 ├── EvaluationError          the folder of an evaluation is incomplete or malformed
 └── StoreError               the index cannot be opened, read or written
     └── StoreOutdated        the index was built by another embedder, chunker or version
@@ -56,7 +56,7 @@ class StoreOutdated(StoreError):
 
 
 class SyncCancelled(IndexerError):
-    """Somebody stopped a sync; every document has its old or its new version."""
+    """A sync was stopped; every document has its old or its new version."""
 
 
 class EvaluationError(IndexerError):

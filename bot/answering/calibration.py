@@ -46,7 +46,7 @@ def labels(judged: Iterable[Judged]) -> Iterator[Label]:
 
     Only answers on which people agree count. A thumb up speaks for all that was cited and
     written; a thumb down against the answer as a whole, and against its sentences only where
-    somebody says that it is wrong.
+    a person says that it is wrong.
     """
     for one in judged:
         thumbs = {vote.thumb for vote in one.votes}

@@ -64,7 +64,7 @@ def generate(
 ) -> Draft:
     """Stream an answer, keep each sentence that its own citations support, and show it.
 
-    ``show`` is called with the whole supported text so far, so that nobody reads a sentence that
+    ``show`` is called with the whole supported text so far, so that no reader sees a sentence that
     is withdrawn later. Passages that are not ``relevant`` support nothing. Each sentence is judged
     within ``checking()``. Raises ModelError, except Cancelled: then the draft holds what was
     supported until then.

@@ -115,7 +115,7 @@ _BY_CODE = {language.code: language for language in _LANGUAGES} | {
 
 
 def language_named(code: str) -> Language | None:
-    """The language of an ISO 639-1 code that somebody has chosen; None where it is unknown."""
+    """The language of an ISO 639-1 code that a person has chosen; None where it is unknown."""
     return next((language for language in _LANGUAGES if language.code == code), None)
 
 

@@ -38,7 +38,7 @@ def no_progress(stage: Stage, passages: Sequence[Passage]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One question, and whoever wants to see or stop how it is answered."""
+    """One question, and what shows or stops its answer."""
 
     question: Question
     show: Show
@@ -52,9 +52,9 @@ class _Work:
         return wanted or language_of(self.question.text)
 
     def enter(self, stage: Stage, passages: Sequence[Passage] = ()) -> None:
-        """Tell of a stage; raises Cancelled where somebody has stopped the question."""
+        """Tell of a stage; raises Cancelled where the question was stopped."""
         if self.cancellation.cancelled and not self.cancellation.expired:
-            raise Cancelled("Somebody stopped this question.")
+            raise Cancelled("This question was stopped.")
         self.progress(stage, passages)
 
 

@@ -86,7 +86,7 @@ class SelfRagAnswerer:
         return relevant
 
     def _conflicts(self, conversation: Conversation, relevant: list[int]) -> list[tuple[int, int]]:
-        """Who contradicts anybody contradicts the best passage or agrees with its opponents."""
+        """Compares the best passage with each other one; a pair of others is not compared."""
         pairs = [(relevant[0], other) for other in relevant[1:]]
         conflicts = []
         for pair, probability in zip(pairs, conversation.conflicts(pairs), strict=True):

@@ -30,7 +30,7 @@ _TALKING = frozenset("i im me my you your youre that this it its we he she they 
 def route(text: str) -> Route | None:
     """SMALL_TALK only where every word is a courtesy or the bot itself is asked for help.
 
-    None where only a model can tell: somebody talks, and nothing shows that they ask.
+    None where only a model can tell: a person talks, and nothing shows that they ask.
     """
     spoken = words(text)
     courteous = bool(spoken) and set(spoken) <= _COURTESIES and bool(_OPENERS & set(spoken))

@@ -44,7 +44,7 @@ class Request(ABC):
 
     @property
     def urgent(self) -> bool:
-        """Only one token is missing until somebody sees a result."""
+        """Only one token is missing until a caller sees a result."""
         return False
 
     def plan(self, batch: Batch, pool: SequencePool, room: int) -> bool:

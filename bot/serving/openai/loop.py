@@ -83,7 +83,7 @@ class LoopThread:
             future.cancel()
 
     def close(self) -> None:
-        """Stop all work; whoever waits for it gets a ModelError. May be called again."""
+        """Stop all work; its callers get a ModelError. May be called again."""
         with self._lock:
             self._closed = True
             running = tuple(self._running)
