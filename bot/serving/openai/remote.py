@@ -8,7 +8,7 @@ from contextlib import aclosing
 from functools import partial
 
 import anyio
-import httpx
+import httpx2
 
 from bot.domain.errors import ModelError, PromptTooLong
 from bot.domain.values import Message, ModelIdentity
@@ -216,8 +216,8 @@ def _root(url: str) -> str:
             "out what follows '?' or '#'."
         )
     try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
         raise ModelError(f"[model] url is {url!r}: {error}.") from error
     if address.scheme not in ("http", "https") or not address.host:
         raise ModelError(f"[model] url is {url!r}: it must begin with http:// or https://.")
