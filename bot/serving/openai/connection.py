@@ -1,7 +1,7 @@
-"""One server over HTTP by the ``openai`` SDK: JSON and streams in, every failure as one of ours.
+"""HTTP requests to one server by the ``openai`` SDK; every failure becomes one of our errors.
 
-The SDK repeats what may pass by itself: no connection, 408, 409, 429, 5xx; a stream only until it
-has begun. ``EventParser`` is ours: the SDK's takes endless events, and drops those named ``error``.
+The SDK repeats a request without a connection or answered with 408, 409, 429 or 5xx; a stream only
+before it begins. ``EventParser`` is ours: the SDK's sets no limit and drops events named ``error``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST_EVENT = 1 << 20  # bytes; a token with its probabilities takes some thou
 
 _PASSING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.ProtocolError)
 _BROKEN = (httpx2.HTTPError, ssl.SSLError, anyio.EndOfStream)  # the last two by way of httpx2
-_SHOWN_OF_A_REFUSAL = 300  # characters
+_QUOTED_CHARACTERS = 300  # characters
 _TOO_LONG = re.compile(
     r"context[ _](length|size|window)|exceed_context|prompt is too long|too many tokens", re.I
 )
@@ -35,18 +35,20 @@ _DATA_FIELDS = (b"data", b"error")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Times in seconds: ``silence`` is waited for the next bytes, ``longest_pause`` at most
-    where the server asks for a pause before a call is tried again, ``attempts`` times in all."""
+class RequestPolicy:
+    """Timeouts in seconds, and how often a request is sent."""
 
     connect: float = 10.0
     silence: float = 120.0
+    """The longest wait for the next bytes."""
     attempts: int = 3
+    """The first request included."""
     longest_pause: float = 20.0
+    """A server that asks for more (Retry-After) is not asked again."""
 
 
 class Refused(ModelError):
-    """The server understood the request and does not do it; ``answer`` is what it says."""
+    """The server rejects the request (HTTP 4xx); ``answer`` is the body of its response."""
 
     def __init__(self, message: str, answer: str) -> None:
         super().__init__(message)
@@ -54,12 +56,12 @@ class Refused(ModelError):
 
 
 class Connection:
-    """``root`` is the server's address without ``/v1``. All on the loop that enters ``client``."""
+    """``root`` is the server's URL without ``/v1``. For the event loop that enters ``client``."""
 
-    def __init__(self, root: str, api_key: str, patience: Patience) -> None:
-        self.place = httpx2.URL(root).netloc.decode()
+    def __init__(self, root: str, api_key: str, policy: RequestPolicy) -> None:
+        self.address = httpx2.URL(root).netloc.decode()
         self._key = SecretStr(api_key)
-        self._patience = patience
+        self._policy = policy
         # What is not given here, the SDK takes from the environment. _Http sends the key.
         self.client = AsyncOpenAI(
             base_url=root,
@@ -68,17 +70,15 @@ class Connection:
             organization="",
             project="",
             webhook_secret="",
-            max_retries=patience.attempts - 1,
-            timeout=httpx2.Timeout(
-                patience.silence, connect=patience.connect, pool=patience.connect
-            ),
-            http_client=_Http(api_key, patience.longest_pause),
+            max_retries=policy.attempts - 1,
+            timeout=httpx2.Timeout(policy.silence, connect=policy.connect, pool=policy.connect),
+            http_client=_Http(api_key, policy.longest_pause),
         )
 
     async def json(
         self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None
     ) -> Any:
-        """The server's answer. Raises ModelError, Refused for what it will never do."""
+        """The parsed response. Raises ModelError; Refused where the server rejects the request."""
         try:
             if method == "GET":
                 response = await self.client.get(path, cast_to=httpx2.Response)
@@ -89,7 +89,7 @@ class Connection:
         return self._parsed(response.content)
 
     async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """The events of a stream up to ``[DONE]`` or its end. Raises as ``json`` does."""
+        """The parsed server-sent events up to ``[DONE]`` or the end. Raises as ``json`` does."""
         parser = EventParser()
         begun = False
         try:
@@ -116,17 +116,17 @@ class Connection:
             case httpx2.ConnectError() | httpx2.ConnectTimeout():
                 what = "cannot be reached: is it running, and is [model] url right?"
             case httpx2.TimeoutException():
-                what = f"has said nothing for {self._patience.silence:g} seconds."
+                what = f"has said nothing for {self._policy.silence:g} seconds."
             case httpx2.TransportError() | ssl.SSLError() | anyio.EndOfStream():
                 what = "broke off the connection."
             case _:
                 what = "does not answer as a model's server does: is [model] url right?"
-        told = self._shown(str(cause) or type(cause).__name__)
+        told = self._quoted(str(cause) or type(cause).__name__)
         return ModelUnreachable(f"{self._who} {what} The cause: {told}")
 
     def _refusal(self, response: httpx2.Response) -> ModelError:
         status, text = response.status_code, response.text
-        said = self._shown(text)
+        said = self._quoted(text)
         if status in (401, 403):
             return ModelError(
                 f"{self._who} refuses the key (HTTP {status}): check [model] api_key, or "
@@ -158,33 +158,33 @@ class Connection:
         text = data.decode(errors="replace")
         if _TOO_LONG.search(text) and not begun:
             raise self._too_long(text)
-        raise ModelUnreachable(f"{self._who} fails in its answer. It says: {self._shown(text)}")
+        raise ModelUnreachable(f"{self._who} fails in its answer. It says: {self._quoted(text)}")
 
     def _too_long(self, text: str) -> PromptTooLong:
         return PromptTooLong(
             "The prompt and its answer are too long for the model: shorten the question. "
-            f"{self._who} says: {self._shown(text)}"
+            f"{self._who} says: {self._quoted(text)}"
         )
 
     def _parsed(self, data: bytes) -> Any:
         try:
             return json.loads(data)
         except ValueError as error:
-            raise self.nonsense(data.decode(errors="replace")) from error
+            raise self.invalid_answer(data.decode(errors="replace")) from error
 
-    def nonsense(self, text: str) -> ModelUnreachable:
-        """The error for an answer that is not what the protocol says."""
+    def invalid_answer(self, text: str) -> ModelUnreachable:
+        """The error for a response that breaks the protocol; ``text`` is the response."""
         return ModelUnreachable(
             f"{self._who} does not answer as a model's server does: is [model] url right? "
-            f"It says: {self._shown(text)}"
+            f"It says: {self._quoted(text)}"
         )
 
     @property
     def _who(self) -> str:
-        return f"The model's server at {self.place}"
+        return f"The model's server at {self.address}"
 
-    def _shown(self, text: str) -> str:
-        """What a server says, short, in one line, and without the key."""
+    def _quoted(self, text: str) -> str:
+        """The server's message, cut, in one line, and without the key."""
         try:
             said = json.loads(text)
         except ValueError:
@@ -195,15 +195,15 @@ class Connection:
         line = " ".join((said if isinstance(said, str) else json.dumps(said)).split())
         if key := self._key.get_secret_value():
             line = line.replace(key, "…")
-        return repr(line[:_SHOWN_OF_A_REFUSAL])
+        return repr(line[:_QUOTED_CHARACTERS])
 
 
 class _Http(httpx2.AsyncClient):
-    """What the SDK sends with. Headers are ours alone: the SDK adds what it finds in the
-    environment (OPENAI_CUSTOM_HEADERS) and what it knows of this machine (X-Stainless-…).
+    """The SDK's HTTP client, with three limits for which the SDK has no settings.
 
-    It is kept from repeating a call to a server that said nothing for long, which would say
-    nothing again, and from pauses longer than ``longest_pause`` seconds.
+    No header of the SDK is sent: it adds those of OPENAI_CUSTOM_HEADERS and a description of this
+    machine (X-Stainless-…). No request is repeated after a timeout, which would multiply the wait.
+    No pause before a repetition is longer than ``longest_pause`` seconds.
     """
 
     def __init__(self, api_key: str, longest_pause: float) -> None:
@@ -224,7 +224,7 @@ class _Http(httpx2.AsyncClient):
             response = await super().send(bare, **options)
         except _PASSING:
             raise
-        except httpx2.HTTPError as error:  # the SDK does not repeat after an error of its own
+        except httpx2.HTTPError as error:  # the SDK does not repeat on an error of its own type
             raise APIConnectionError(request=bare) from error
         asked = response.headers.get("retry-after", "")
         if asked.isdecimal() and float(asked) > self._longest_pause:
@@ -233,14 +233,17 @@ class _Http(httpx2.AsyncClient):
 
 
 class EventParser:
-    """Give it the stream as it comes (https://html.spec.whatwg.org, 9.2.6)."""
+    """Server-sent events from a byte stream (WHATWG HTML Living Standard, 9.2.6)."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
 
     def feed(self, received: bytes) -> Iterator[bytes]:
-        """The data of the events that these bytes complete. Raises ModelUnreachable."""
+        """The data of the events that these bytes complete.
+
+        Raises ModelUnreachable where an event exceeds LARGEST_EVENT.
+        """
         *lines, self._rest = _LINE_END.split(self._rest + received)
         for line in lines:
             if line:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from bot.domain.errors import ModelBusy, ModelUnreachable
-from bot.serving.openai.connection import Connection, Patience
+from bot.serving.openai.connection import Connection, RequestPolicy
 
 
 def all_of(kind: type[httpx2.RequestError]) -> list[type[httpx2.RequestError]]:
@@ -20,7 +20,7 @@ def all_of(kind: type[httpx2.RequestError]) -> list[type[httpx2.RequestError]]:
 def test_every_error_of_a_request_is_a_sentence_without_the_key(
     kind: type[httpx2.RequestError],
 ) -> None:
-    connection = Connection("http://127.0.0.1:1", "sk-secret", Patience())
+    connection = Connection("http://127.0.0.1:1", "sk-secret", RequestPolicy())
     error = connection._failure(kind("Illegal header value b'Bearer sk-secret'"))
     assert isinstance(error, ModelBusy if kind is httpx2.PoolTimeout else ModelUnreachable)
     assert str(error)[0].isupper()
@@ -29,5 +29,5 @@ def test_every_error_of_a_request_is_a_sentence_without_the_key(
 
 @pytest.mark.parametrize("error", [ssl.SSLError("bad record mac"), anyio.EndOfStream()])
 def test_end_of_an_encrypted_connection_is_a_sentence(error: Exception) -> None:
-    connection = Connection("http://127.0.0.1:1", "", Patience())
+    connection = Connection("http://127.0.0.1:1", "", RequestPolicy())
     assert "broke off the connection" in str(connection._failure(error))

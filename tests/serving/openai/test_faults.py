@@ -21,7 +21,7 @@ from bot.domain.errors import (
 from bot.domain.values import Message
 from bot.serving.breaker import CircuitBreaker
 from bot.serving.model import Cancellation
-from bot.serving.openai.connection import Patience
+from bot.serving.openai.connection import RequestPolicy
 from bot.serving.openai.remote import RemoteModel
 from tests.services.faulty_openai import (
     ANSWER,
@@ -41,7 +41,7 @@ from tests.services.faulty_openai import (
 
 KEY = "sk-very-secret-1234"
 QUESTION = [Message("user", "Where is the office?")]
-HURRIED = Patience(longest_pause=0.02)
+HURRIED = RequestPolicy(longest_pause=0.02)
 LONG = 10.0  # seconds; nothing waits so long unless it is broken
 
 Call = Callable[[RemoteModel, Cancellation | None], object]
@@ -90,7 +90,7 @@ def clock() -> Clock:
 def model(server: FaultyServer, clock: Clock) -> Iterator[RemoteModel]:
     breaker = CircuitBreaker(failures=2, seconds=30, clock=clock)
     with closing(
-        RemoteModel.connect(server.url, api_key=KEY, patience=HURRIED, breaker=breaker)
+        RemoteModel.connect(server.url, api_key=KEY, policy=HURRIED, breaker=breaker)
     ) as model:
         yield model
 
@@ -261,9 +261,7 @@ def test_deadline_ends_a_call_to_a_silent_server(
     assert server.left.wait(LONG)
 
 
-def test_answer_that_nobody_reads_on_leaves_the_server(
-    model: RemoteModel, server: FaultyServer
-) -> None:
+def test_abandoned_answer_leaves_the_server(model: RemoteModel, server: FaultyServer) -> None:
     server.will(hangs_midway)
     pieces = model.stream(QUESTION)
     next(pieces)
@@ -273,7 +271,7 @@ def test_answer_that_nobody_reads_on_leaves_the_server(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_closing_wakes_whoever_waits(
+def test_closing_ends_waiting_calls(
     model: RemoteModel, server: FaultyServer, thread: ThreadPoolExecutor, call: Call
 ) -> None:
     server.will(hangs)
@@ -315,7 +313,7 @@ def test_server_that_is_not_there_is_an_error_with_its_address() -> None:
     with FaultyServer() as server:
         url = server.url
     with pytest.raises(ModelUnreachable, match=r"127\.0\.0\.1:\d+ cannot be reached.*url"):
-        RemoteModel.connect(url, patience=HURRIED)
+        RemoteModel.connect(url, policy=HURRIED)
 
 
 def test_failed_connect_leaves_no_thread(server: FaultyServer) -> None:
