@@ -1,4 +1,4 @@
-"""A server that keeps failing is left alone for a while, so that callers learn it at once."""
+"""A circuit breaker: calls to a server that keeps failing fail at once for a while."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether so many calls have failed that no more than one may try."""
+        """Whether calls fail at once; after the wait, one trial call may pass (half-open)."""
         return self._failed >= self._allowed
 
     @property
     def problem(self) -> str:
-        """Why it is open; "" where it is not, or where the next call will try the server."""
+        """The last failure while open; "" where closed or where the next call is the trial."""
         return self._reason if self.is_open and self._clock() < self._opens_at else ""
 
     @contextmanager
@@ -57,7 +57,7 @@ class CircuitBreaker:
                 self._trying = False
 
     def _admit(self) -> bool:
-        """True where the call is the one that tries."""
+        """True where the call is the trial."""
         with self._lock:
             if self._failed < self._allowed:
                 return False

@@ -35,9 +35,9 @@ class LorebotLLM(CustomLLM):
     """Arguments of a call (``temperature=0.7``, ``max_tokens=50``, …) override ``sampling``.
 
     They are the fields of Sampling; an unknown one is a TypeError. A plain prompt becomes a
-    user turn, because the model only knows conversations. ``cancellation`` ends every call that
-    is not awaited; what is awaited never blocks the event loop, and stops computing when its task
-    is cancelled. Raises ModelError.
+    user message, because the model only takes conversations. ``cancellation`` ends every call that
+    is not awaited. The async methods do not block the event loop, and generation stops when their
+    task is cancelled. Raises ModelError.
     """
 
     _model: LanguageModel = PrivateAttr()
@@ -109,22 +109,22 @@ class LorebotLLM(CustomLLM):
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return ChatResponse(message=_spoken("".join(self._pieces(_turns(messages), kwargs))))
+        return ChatResponse(message=_assistant("".join(self._pieces(_messages(messages), kwargs))))
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        pieces = self._awaited(_turns(messages), kwargs)
-        return ChatResponse(message=_spoken("".join([piece async for piece in pieces])))
+        pieces = self._awaited(_messages(messages), kwargs)
+        return ChatResponse(message=_assistant("".join([piece async for piece in pieces])))
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        pieces = self._pieces(_turns(messages), kwargs)
+        pieces = self._pieces(_messages(messages), kwargs)
 
         def responses() -> ChatResponseGen:
             text = ""
             for piece in pieces:
                 text += piece
-                yield ChatResponse(message=_spoken(text), delta=piece)
+                yield ChatResponse(message=_assistant(text), delta=piece)
 
         return responses()
 
@@ -132,13 +132,13 @@ class LorebotLLM(CustomLLM):
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        pieces = self._awaited(_turns(messages), kwargs)
+        pieces = self._awaited(_messages(messages), kwargs)
 
         async def responses() -> ChatResponseAsyncGen:
             text = ""
             async for piece in pieces:
                 text += piece
-                yield ChatResponse(message=_spoken(text), delta=piece)
+                yield ChatResponse(message=_assistant(text), delta=piece)
 
         return responses()
 
@@ -149,9 +149,9 @@ class LorebotLLM(CustomLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        """The model can write nothing but JSON of the wanted form."""
-        held = _held_to(output_cls, llm_kwargs)
-        found: Model = super().structured_predict(output_cls, prompt, held, **prompt_args)
+        """The model's tokens are constrained to the JSON schema of ``output_cls``."""
+        llm_kwargs = _with_schema(output_cls, llm_kwargs)
+        found: Model = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         return found
 
     async def astructured_predict(
@@ -161,8 +161,10 @@ class LorebotLLM(CustomLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        held = _held_to(output_cls, llm_kwargs)
-        found: Model = await super().astructured_predict(output_cls, prompt, held, **prompt_args)
+        llm_kwargs = _with_schema(output_cls, llm_kwargs)
+        found: Model = await super().astructured_predict(
+            output_cls, prompt, llm_kwargs, **prompt_args
+        )
         return found
 
     def _pieces(
@@ -186,19 +188,19 @@ class LorebotLLM(CustomLLM):
             cancellation.cancel()
 
 
-def _held_to(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+def _with_schema(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
     return {"json_schema": json.dumps(output_cls.model_json_schema()), **(llm_kwargs or {})}
 
 
-def _spoken(text: str) -> ChatMessage:
+def _assistant(text: str) -> ChatMessage:
     return ChatMessage(role=MessageRole.ASSISTANT, content=text)
 
 
-def _turns(messages: Sequence[ChatMessage]) -> list[Message]:
-    return [_turn(message) for message in messages]
+def _messages(messages: Sequence[ChatMessage]) -> list[Message]:
+    return [_message(message) for message in messages]
 
 
-def _turn(message: ChatMessage) -> Message:
+def _message(message: ChatMessage) -> Message:
     if not all(isinstance(block, TextBlock) for block in message.blocks):
         raise ModelError("The model reads text only: leave images and other attachments out.")
     content = message.content or ""

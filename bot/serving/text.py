@@ -1,4 +1,4 @@
-"""From the bytes of tokens to pieces of text that may be shown."""
+"""Turns the bytes of tokens into pieces of text that can be shown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 
 class TextPieces:
-    """Joins bytes into whole characters and withholds what may be the start of a stop string.
+    """Joins bytes into whole characters and withholds what may begin a stop string.
 
-    Text from a stop string on is never handed out; ``stopped`` says that one was reached.
+    Text from a stop string on is never returned; ``stopped`` says that one was reached.
     """
 
     def __init__(self, stop: Sequence[str] = ()) -> None:
@@ -19,7 +19,7 @@ class TextPieces:
         self.stopped = False
 
     def feed(self, data: bytes) -> str:
-        """The text that became certain with these bytes; often empty."""
+        """The text that these bytes complete; often empty."""
         if self.stopped:
             return ""
         text = self._withheld + self._decoder.decode(data)
@@ -33,12 +33,12 @@ class TextPieces:
         return text[:certain]
 
     def finish(self) -> str:
-        """What was withheld, once no more bytes come; an unfinished character is left out."""
+        """The withheld text, at the end of the bytes; an incomplete character is dropped."""
         rest, self._withheld = self._withheld, ""
         return rest
 
     def _possible_start(self, text: str) -> int:
-        """Length of the longest end of ``text`` that begins a stop string."""
+        """Length of the longest suffix of ``text`` that is a prefix of a stop string."""
         longest = min(len(text), max(map(len, self._stop), default=0))
         return next(
             (

@@ -37,6 +37,8 @@ class FaultyServer:
         self.replies: deque[Reply] = deque()
         self.chats: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
+        self.headers: set[tuple[str, str]] = set()
+        """All that were sent, their names in lower case."""
         self.hanging = threading.Event()
         """Set when a client waits for nothing."""
         self.left = threading.Event()
@@ -204,6 +206,15 @@ def hangs_midway(exchange: Exchange) -> None:
     exchange.server.hang(exchange)
 
 
+def hangs_in_json(exchange: Exchange) -> None:
+    exchange.handler.send_response(200)
+    exchange.handler.send_header("content-type", "application/json")
+    exchange.handler.send_header("content-length", "99")
+    exchange.handler.end_headers()
+    exchange.handler.wfile.write(b'{"choices":')
+    exchange.server.hang(exchange)
+
+
 def drops(exchange: Exchange) -> None:
     """The connection, without a word."""
     exchange.handler.close_connection = True
@@ -226,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, _Http)
         self.server.faulty.keys.add(self.headers.get("authorization"))
+        self.server.faulty.headers |= {(name.lower(), text) for name, text in self.headers.items()}
         self.server.faulty.answer(Exchange(self.server.faulty, self))
 
     do_POST = do_GET  # noqa: N815 - the names that http.server calls

@@ -1,4 +1,4 @@
-"""What is asked of a chat server: the text of an answer, or the likeliest first tokens of one."""
+"""Requests to ``/v1/chat/completions``: an answer's text, or its likeliest first tokens."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _TRIAL = (
 )
 
 
-async def introduce(connection: Connection, model: str, adapter: str) -> Dialect:
-    """Learn how to speak with the server by one small request, which must be accepted."""
+async def negotiate(connection: Connection, model: str, adapter: str) -> Dialect:
+    """The server's dialect, found out with small requests until one is accepted."""
     dialect = await discover(connection, model, adapter)
     while not await _accepted(connection, dialect):
         pass
@@ -38,7 +38,7 @@ async def introduce(connection: Connection, model: str, adapter: str) -> Dialect
 
 
 async def _accepted(connection: Connection, dialect: Dialect) -> bool:
-    """False where something was learned from a refusal, so that another try is worth it."""
+    """False where the dialect changed after a refusal, so that another request may succeed."""
     try:
         # min_p, of no effect here, so that its refusal is learned too
         await likeliest_tokens(connection, dialect.choice(_TRIAL, min_p=0.0))
@@ -53,60 +53,60 @@ async def _accepted(connection: Connection, dialect: Dialect) -> bool:
 
 
 async def deltas(connection: Connection, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
-    """What the answer grows by, without thoughts before it.
+    """The pieces of the answer's text, without the model's reasoning.
 
-    Raises ModelUnreachable where it ends unfinished, ModelError where only thoughts came.
+    Raises ModelUnreachable where the answer ends unfinished, ModelError where it is reasoning only.
     """
-    whole = _WholeCharacters()
-    written = thought = False
+    joiner = _SurrogateJoiner()
+    written = reasoned = False
     async with aclosing(connection.events(_PATH, body)) as events:
         async for event in events:
             try:
                 choice = event["choices"][0] if event["choices"] else {}
                 delta = choice.get("delta") or {}
                 reason = choice.get("finish_reason")
-                text = whole.feed(delta.get("content") or "")
-                thought |= bool(delta.get("reasoning_content") or delta.get("reasoning"))
+                text = joiner.feed(delta.get("content") or "")
+                reasoned |= bool(delta.get("reasoning_content") or delta.get("reasoning"))
             except (AttributeError, KeyError, TypeError, IndexError) as error:
-                raise connection.nonsense(json.dumps(event)) from error
+                raise connection.invalid_answer(json.dumps(event)) from error
             if text:
                 yield text
                 written = True
-            if reason == "length" and thought and not written:
+            if reason == "length" and reasoned and not written:
                 raise ModelError(
-                    f"The model at {connection.place} spent the room of its answer on thinking "
+                    f"The model at {connection.address} spent the room of its answer on thinking "
                     "aloud: switch that off, choose another model, or raise [model] answer_tokens."
                 )
             if reason in _FINISHED:
                 return
             if reason:
                 raise ModelUnreachable(
-                    f"The model's server at {connection.place} gave the answer up: {reason!r}."
+                    f"The model's server at {connection.address} gave the answer up: {reason!r}."
                 )
     raise ModelUnreachable(
-        f"The model's server at {connection.place} broke off in the middle of the answer: look "
+        f"The model's server at {connection.address} broke off in the middle of the answer: look "
         "into its log, or ask again."
     )
 
 
 async def likeliest_tokens(connection: Connection, body: Mapping[str, Any]) -> list[ListedToken]:
-    """The first of the answer; empty where it ends before one."""
+    """Candidates for the answer's first token; empty where the answer has no token."""
     answer = await connection.json("POST", _PATH, body)
     try:
         logprobs = answer["choices"][0]["logprobs"]
         if logprobs is None:
             raise ModelError(
-                f"The model's server at {connection.place} gives no logprobs, which judging "
+                f"The model's server at {connection.address} gives no logprobs, which judging "
                 "needs: use llama-server or vLLM."
             )
         listed = logprobs["content"][0]["top_logprobs"] if logprobs["content"] else []
         return [ListedToken.read(entry) for entry in listed]
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise connection.nonsense(json.dumps(answer)) from error
+        raise connection.invalid_answer(json.dumps(answer)) from error
 
 
-class _WholeCharacters:
-    """Joins a character whose two UTF-16 halves come in two deltas."""
+class _SurrogateJoiner:
+    """Joins a character whose two UTF-16 surrogates come in two deltas."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-16-le")(errors="replace")

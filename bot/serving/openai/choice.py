@@ -1,13 +1,12 @@
-"""Probabilities of given words, from the likeliest tokens that a server lists.
+"""Probabilities of options from the ``top_logprobs`` that a server lists.
 
-A server lists the k likeliest first tokens of the answer (``top_logprobs``) with their share of
-the whole vocabulary. A token counts for the option that it is the beginning of: "Yes" and
-" Yes" both count for Yes, and so does "Y" where the tokenizer splits the word. Case counts.
+A server lists the k likeliest first tokens of the answer with their log-probabilities. A token
+counts for the option that it is a prefix of: "Yes" and " Yes" both count for Yes, and so does "Y"
+where the tokenizer splits the word. Upper and lower case differ.
 
-An option that is not in the list has some smaller share. Its largest possible one is known: no
-more than the least of the list, and no more than what the list leaves over. That bound is taken,
-so that a missing word is overstated, never declared impossible; with 20 tokens listed this
-moves a clear decision by less than the twentieth token's share.
+An option without a listed token gets the upper bound of its probability: no more than the least
+listed one, and no more than 1 minus their sum. It is overstated, never declared impossible; with
+20 tokens listed this changes a clear decision by less than the twentieth token's probability.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from typing import Any
 from bot.domain.errors import ModelError
 
 _BLANKS = b" \t\r\n"
-_SMALLEST = 1e-30  # where the list leaves nothing over
+_SMALLEST = 1e-30  # where the listed probabilities sum to 1
 
 
 def check_options(options: Sequence[str]) -> None:
-    """Raises ModelError where a token could be the beginning of two options."""
+    """Raises ModelError where a token could be a prefix of two options."""
     words = [option.strip() for option in options]
     apart = all(words) and not any(
         one.startswith(other)
@@ -40,16 +39,16 @@ def check_options(options: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ListedToken:
-    """``share`` is its probability in the whole vocabulary."""
+    """A token with its probability over the whole vocabulary."""
 
     text: bytes
-    share: float
+    probability: float
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> ListedToken:
         """From an entry of ``top_logprobs``. Raises KeyError, TypeError or ValueError.
 
-        The bytes, where given, tell apart what is only a part of a character.
+        ``bytes`` is preferred to ``token``, which cannot show a part of a character.
         """
         given, logprob = entry.get("bytes"), float(entry["logprob"])
         if math.isnan(logprob):
@@ -61,17 +60,17 @@ class ListedToken:
 def probabilities(
     listed: Sequence[ListedToken], options: Sequence[str]
 ) -> tuple[float, ...] | None:
-    """Normalised over ``options``; None where the list has none of them."""
+    """One for each option, normalised to sum to 1; None where no listed token is of any."""
     words = [option.strip().encode() for option in options]
     found = [0.0] * len(options)
     for token in listed:
         beginning = token.text.lstrip(_BLANKS)
         matching = [place for place, word in enumerate(words) if word.startswith(beginning)]
         if beginning and len(matching) == 1:
-            found[matching[0]] += token.share
+            found[matching[0]] += token.probability
     if not any(found):
         return None
-    shares = [token.share for token in listed]
-    missing = max(min(min(shares), 1 - sum(shares)), _SMALLEST)
-    weights = [share or missing for share in found]
+    known = [token.probability for token in listed]
+    missing = max(min(min(known), 1 - sum(known)), _SMALLEST)
+    weights = [probability or missing for probability in found]
     return tuple(weight / sum(weights) for weight in weights)

@@ -1,7 +1,7 @@
-"""One server over HTTP: what it says as JSON, every failure as one of our errors.
+"""HTTP requests to one server by the ``openai`` SDK; every failure becomes one of our errors.
 
-What may pass by itself is tried again: no connection, 429, 5xx. A stream is tried again only
-until it has begun.
+The SDK repeats a request without a connection or answered with 408, 409, 429 or 5xx; a stream only
+before it begins. ``EventParser`` is ours: the SDK's sets no limit and drops events named ``error``.
 """
 
 from __future__ import annotations
@@ -9,163 +9,133 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import httpx
+import anyio
+import httpx2
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI, AsyncStream
 from pydantic import SecretStr
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from bot.domain.errors import ModelBusy, ModelError, ModelUnreachable, PromptTooLong
-from bot.serving.openai.events import EventParser
 
-Result = TypeVar("Result")
+LARGEST_EVENT = 1 << 20  # bytes; a token with its probabilities takes some thousand
 
-_PASSING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.NetworkError, httpx.ProtocolError)
-_SHOWN_OF_A_REFUSAL = 300  # characters
+_PASSING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.NetworkError, httpx2.ProtocolError)
+_BROKEN = (httpx2.HTTPError, ssl.SSLError, anyio.EndOfStream)  # the last two by way of httpx2
+_QUOTED_CHARACTERS = 300  # characters
 _TOO_LONG = re.compile(
     r"context[ _](length|size|window)|exceed_context|prompt is too long|too many tokens", re.I
 )
+# Not str.splitlines: JSON may hold U+2028 and its like as they are.
+_LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")
+# Some llama.cpp servers name the field "error" where an error comes.
+_DATA_FIELDS = (b"data", b"error")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Times in seconds: ``silence`` is waited for the next bytes, ``longest_pause`` at most
-    before a call is tried again, ``attempts`` times in all."""
+class RequestPolicy:
+    """Timeouts in seconds, and how often a request is sent."""
 
     connect: float = 10.0
     silence: float = 120.0
+    """The longest wait for the next bytes."""
     attempts: int = 3
-    first_pause: float = 0.5
+    """The first request included."""
     longest_pause: float = 20.0
+    """A server that asks for more (Retry-After) is not asked again."""
 
 
 class Refused(ModelError):
-    """The server understood the request and does not do it; ``answer`` is what it says."""
+    """The server rejects the request (HTTP 4xx); ``answer`` is the body of its response."""
 
     def __init__(self, message: str, answer: str) -> None:
         super().__init__(message)
         self.answer = answer
 
 
-class _Passing(Exception):
-    """Wraps an error that may be gone when tried again, ``after`` so many seconds if told."""
-
-    def __init__(self, error: ModelError, after: float | None = None) -> None:
-        super().__init__(error)
-        self.error = error
-        self.after = after
-
-
 class Connection:
-    """``root`` is the server's address without ``/v1``. All on the loop that enters ``client``."""
+    """``root`` is the server's URL without ``/v1``. For the event loop that enters ``client``."""
 
-    def __init__(self, root: str, api_key: str, patience: Patience) -> None:
-        self.place = httpx.URL(root).netloc.decode()
+    def __init__(self, root: str, api_key: str, policy: RequestPolicy) -> None:
+        self.address = httpx2.URL(root).netloc.decode()
         self._key = SecretStr(api_key)
-        self._patience = patience
-        self.client = httpx.AsyncClient(
+        self._policy = policy
+        # What is not given here, the SDK takes from the environment. _Http sends the key.
+        self.client = AsyncOpenAI(
             base_url=root,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(
-                patience.silence, connect=patience.connect, pool=patience.connect
-            ),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
-            verify=ssl.create_default_context(),  # what the system trusts, not only public ones
-            trust_env=False,  # only settings.py reads the environment
+            api_key="none",
+            admin_api_key="",
+            organization="",
+            project="",
+            webhook_secret="",
+            max_retries=policy.attempts - 1,
+            timeout=httpx2.Timeout(policy.silence, connect=policy.connect, pool=policy.connect),
+            http_client=_Http(api_key, policy.longest_pause),
         )
 
     async def json(
         self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None
     ) -> Any:
-        """The server's answer. Raises ModelError, Refused for what it will never do."""
-
-        async def ask() -> bytes:
-            response = await self._send(method, path, body)
-            try:
-                return await response.aread()
-            finally:
-                await response.aclose()
-
-        return self._parsed(await self._tried(ask))
+        """The parsed response. Raises ModelError; Refused where the server rejects the request."""
+        try:
+            if method == "GET":
+                response = await self.client.get(path, cast_to=httpx2.Response)
+            else:
+                response = await self.client.post(path, cast_to=httpx2.Response, body=body)
+        except (APIStatusError, APIConnectionError) as error:
+            raise self._failure(error) from error
+        return self._parsed(response.content)
 
     async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """The events of a stream up to ``[DONE]`` or its end. Raises as ``json`` does."""
-        response = await self._tried(lambda: self._send("POST", path, body))
+        """The parsed server-sent events up to ``[DONE]`` or the end. Raises as ``json`` does."""
         parser = EventParser()
         begun = False
         try:
-            self._check_stream(response)
-            async for received in response.aiter_bytes():
-                for data in parser.feed(received):
-                    if data == b"[DONE]":
-                        return
-                    yield self._event(data, begun)
-                    begun = True
-        except httpx.HTTPError as error:
+            async with await self.client.post(
+                path, cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
+            ) as stream:
+                self._check_stream(stream.response)
+                async for received in stream.response.aiter_bytes():
+                    for data in parser.feed(received):
+                        if data == b"[DONE]":
+                            return
+                        yield self._event(data, begun)
+                        begun = True
+        except (APIStatusError, APIConnectionError, *_BROKEN) as error:
             raise self._failure(error) from error
-        finally:
-            await response.aclose()
 
-    async def _tried(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
-        """The first result of several attempts."""
+    def _failure(self, error: Exception) -> ModelError:
+        if isinstance(error, APIStatusError):
+            return self._refusal(error.response)
+        cause = error.__cause__ if isinstance(error, APIConnectionError) else error
+        match cause:
+            case httpx2.PoolTimeout():
+                return ModelBusy("Too many questions wait for the model. Ask again later.")
+            case httpx2.ConnectError() | httpx2.ConnectTimeout():
+                what = "cannot be reached: is it running, and is [model] url right?"
+            case httpx2.TimeoutException():
+                what = f"has said nothing for {self._policy.silence:g} seconds."
+            case httpx2.TransportError() | ssl.SSLError() | anyio.EndOfStream():
+                what = "broke off the connection."
+            case _:
+                what = "does not answer as a model's server does: is [model] url right?"
+        told = self._quoted(str(cause) or type(cause).__name__)
+        return ModelUnreachable(f"{self._who} {what} The cause: {told}")
 
-        async def once() -> Result:
-            try:
-                return await attempt()
-            except _PASSING as error:
-                raise _Passing(self._failure(error)) from error
-            except httpx.HTTPError as error:
-                raise self._failure(error) from error
-
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._patience.attempts),
-            wait=self._pause,
-            retry=retry_if_exception(self._is_worth_a_wait),
-            reraise=True,
-        )
-        try:
-            return await retrying(once)
-        except _Passing as passing:
-            raise passing.error from passing.__cause__
-
-    def _is_worth_a_wait(self, error: BaseException) -> bool:
-        return isinstance(error, _Passing) and (error.after or 0) <= self._patience.longest_pause
-
-    def _pause(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _Passing) and error.after is not None:
-            return error.after
-        growing = wait_random_exponential(self._patience.first_pause, self._patience.longest_pause)
-        return growing(state)
-
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
-        """The response, unread and to be closed, of a request that the server accepted."""
-        request = self.client.build_request(method, path, json=body)
-        response = await self.client.send(request, stream=True)
-        if response.is_success:
-            return response
-        try:
-            text = (await response.aread()).decode(errors="replace")
-        finally:
-            await response.aclose()
-        raise self._refusal(response, text)
-
-    def _refusal(self, response: httpx.Response, text: str) -> Exception:
-        status, said = response.status_code, self._shown(text)
+    def _refusal(self, response: httpx2.Response) -> ModelError:
+        status, text = response.status_code, response.text
+        said = self._quoted(text)
         if status in (401, 403):
             return ModelError(
                 f"{self._who} refuses the key (HTTP {status}): check [model] api_key, or "
                 "LOREBOT_MODEL_API_KEY in the environment."
             )
         if status == 429:
-            error = ModelBusy(f"{self._who} has too much to do. Ask again later. It says: {said}")
-            return _Passing(error, _retry_after(response))
+            return ModelBusy(f"{self._who} has too much to do. Ask again later. It says: {said}")
         if status == 408 or status >= 500:
-            failing = ModelUnreachable(f"{self._who} fails (HTTP {status}). It says: {said}")
-            return _Passing(failing, _retry_after(response))
+            return ModelUnreachable(f"{self._who} fails (HTTP {status}). It says: {said}")
         if _TOO_LONG.search(text):
             return self._too_long(text)
         return Refused(
@@ -174,22 +144,7 @@ class Connection:
             text,
         )
 
-    def _failure(self, error: httpx.HTTPError) -> ModelError:
-        match error:
-            case httpx.PoolTimeout():
-                return ModelBusy("Too many questions wait for the model. Ask again later.")
-            case httpx.ConnectError() | httpx.ConnectTimeout():
-                what = "cannot be reached: is it running, and is [model] url right?"
-            case httpx.TimeoutException():
-                what = f"has said nothing for {self._patience.silence:g} seconds."
-            case httpx.NetworkError() | httpx.ProtocolError():
-                what = "broke off the connection."
-            case _:
-                what = "does not answer as a model's server does: is [model] url right?"
-        cause = self._shown(str(error) or type(error).__name__)
-        return ModelUnreachable(f"{self._who} {what} The cause: {cause}")
-
-    def _check_stream(self, response: httpx.Response) -> None:
+    def _check_stream(self, response: httpx2.Response) -> None:
         kind = response.headers.get("content-type", "no type")
         if not kind.lower().startswith("text/event-stream"):
             raise ModelUnreachable(
@@ -203,33 +158,33 @@ class Connection:
         text = data.decode(errors="replace")
         if _TOO_LONG.search(text) and not begun:
             raise self._too_long(text)
-        raise ModelUnreachable(f"{self._who} fails in its answer. It says: {self._shown(text)}")
+        raise ModelUnreachable(f"{self._who} fails in its answer. It says: {self._quoted(text)}")
 
     def _too_long(self, text: str) -> PromptTooLong:
         return PromptTooLong(
             "The prompt and its answer are too long for the model: shorten the question. "
-            f"{self._who} says: {self._shown(text)}"
+            f"{self._who} says: {self._quoted(text)}"
         )
 
     def _parsed(self, data: bytes) -> Any:
         try:
             return json.loads(data)
         except ValueError as error:
-            raise self.nonsense(data.decode(errors="replace")) from error
+            raise self.invalid_answer(data.decode(errors="replace")) from error
 
-    def nonsense(self, text: str) -> ModelUnreachable:
-        """The error for an answer that is not what the protocol says."""
+    def invalid_answer(self, text: str) -> ModelUnreachable:
+        """The error for a response that breaks the protocol; ``text`` is the response."""
         return ModelUnreachable(
             f"{self._who} does not answer as a model's server does: is [model] url right? "
-            f"It says: {self._shown(text)}"
+            f"It says: {self._quoted(text)}"
         )
 
     @property
     def _who(self) -> str:
-        return f"The model's server at {self.place}"
+        return f"The model's server at {self.address}"
 
-    def _shown(self, text: str) -> str:
-        """What a server says, short, in one line, and without the key."""
+    def _quoted(self, text: str) -> str:
+        """The server's message, cut, in one line, and without the key."""
         try:
             said = json.loads(text)
         except ValueError:
@@ -240,9 +195,68 @@ class Connection:
         line = " ".join((said if isinstance(said, str) else json.dumps(said)).split())
         if key := self._key.get_secret_value():
             line = line.replace(key, "…")
-        return repr(line[:_SHOWN_OF_A_REFUSAL])
+        return repr(line[:_QUOTED_CHARACTERS])
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    given = response.headers.get("retry-after", "")
-    return float(given) if given.isdecimal() else None
+class _Http(httpx2.AsyncClient):
+    """The SDK's HTTP client, with three limits for which the SDK has no settings.
+
+    No header of the SDK is sent: it adds those of OPENAI_CUSTOM_HEADERS and a description of this
+    machine (X-Stainless-…). No request is repeated after a timeout, which would multiply the wait.
+    No pause before a repetition is longer than ``longest_pause`` seconds.
+    """
+
+    def __init__(self, api_key: str, longest_pause: float) -> None:
+        authorization = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        super().__init__(
+            headers={"Content-Type": "application/json", **authorization},
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=16),
+            verify=ssl.create_default_context(),  # what the system trusts, not only public ones
+            trust_env=False,  # only settings.py reads the environment
+        )
+        self._longest_pause = longest_pause
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        bare = self.build_request(
+            request.method, request.url, content=request.content, extensions=request.extensions
+        )
+        try:
+            response = await super().send(bare, **options)
+        except _PASSING:
+            raise
+        except httpx2.HTTPError as error:  # the SDK does not repeat on an error of its own type
+            raise APIConnectionError(request=bare) from error
+        asked = response.headers.get("retry-after", "")
+        if asked.isdecimal() and float(asked) > self._longest_pause:
+            response.headers["x-should-retry"] = "false"
+        return response
+
+
+class EventParser:
+    """Server-sent events from a byte stream (WHATWG HTML Living Standard, 9.2.6)."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+
+    def feed(self, received: bytes) -> Iterator[bytes]:
+        """The data of the events that these bytes complete.
+
+        Raises ModelUnreachable where an event exceeds LARGEST_EVENT.
+        """
+        *lines, self._rest = _LINE_END.split(self._rest + received)
+        for line in lines:
+            if line:
+                self._take(line)
+            elif self._data:
+                yield b"\n".join(self._data)
+                self._data.clear()
+        if len(self._rest) + sum(map(len, self._data)) > LARGEST_EVENT:
+            raise ModelUnreachable(
+                "The model's server sends an endless event: is its address in [model] url right?"
+            )
+
+    def _take(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        if name in _DATA_FIELDS:
+            self._data.append(value.removeprefix(b" "))

@@ -1,7 +1,7 @@
-"""Where servers differ: names, tokens, adapters, schemas, and what they refuse.
+"""Differences between servers: names, token counts, adapters, JSON schemas, refused fields.
 
-Known by what they list under ``/v1/models``: llama.cpp's llama-server, vLLM, and the server of
-llama-cpp-python. Any other gets plain OpenAI requests, and its tokens are estimated.
+llama.cpp's llama-server, vLLM and llama-cpp-python's server are recognised by their answer to
+``/v1/models``. Any other server gets plain OpenAI requests, and its tokens are estimated.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _KINDS: Mapping[str, Kind] = {
 _LISTED_TOKENS = 20  # what OpenAI and vLLM allow
 _FEWER_LISTED_TOKENS = 5
 _BETWEEN_MERGED_TURNS = "\n\n"
-_BYTES_A_TOKEN, _TOKENS_A_TURN = 3, 8  # prose has 4 to 5 bytes a token
-# The beginnings of what usual chat templates mark turns with.
+_BYTES_PER_TOKEN, _TOKENS_PER_TURN = 3, 8  # prose has 4 to 5 bytes a token
+# The first characters of the marks with which common chat templates delimit turns.
 _MARK = re.compile(
     r"<(?=[|｜][^<>\s]{1,40}[|｜]>|/?s>|(?:start|end)_of_turn>|(?:bos|eos|pad|unk)>|</?SYS>>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
@@ -40,13 +40,13 @@ _MARK = re.compile(
 
 @dataclass(slots=True)
 class Dialect:
-    """How to speak with one server; what it refuses once is not sent to it again."""
+    """What one server accepts. A field that it refused is not sent again."""
 
     kind: Kind
     name: str
-    """The model's, for people: not a path of the server's."""
+    """The model's name for people, without the server's directories."""
     model: str
-    """What requests name."""
+    """The model's name in requests."""
     context_tokens: int = 0
     """0 where the server does not tell."""
     lora: list[dict[str, float]] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Dialect:
         return self.request(messages, logprobs=True, top_logprobs=_LISTED_TOKENS, **fields)
 
     def learn(self, refusal: Refused) -> bool:
-        """True where another body, without what the server names, may be accepted."""
+        """Drop the field that the refusal names; False where it names none that can be dropped."""
         for name, said in _DISPENSABLE.items():
             if name not in self.refused and said in refusal.answer:
                 self.refused.add(name)
@@ -102,10 +102,10 @@ class Dialect:
         return False
 
     def turns(self, messages: Sequence[Message]) -> list[Turn]:
-        """Contents are NFC-normalised, and cannot end their turn.
+        """Messages in the server's form, NFC-normalised, none of which can end its turn.
 
-        A server reads marks such as ``<|im_end|>`` wherever they stand; in a content they get
-        a blank after their first character.
+        Servers parse marks such as ``<|im_end|>`` also within contents; there they get a blank
+        after their first character.
         """
         turns: list[Turn] = []
         for message in messages:
@@ -121,8 +121,8 @@ class Dialect:
         """Tokens of the prompt, by the server's tokenizer.
 
         llama-cpp-python's server does not render templates: its tokens are those of a ChatML
-        prompt. Any other server's are estimated, one for every three bytes and eight a turn:
-        half as many again as English prose has, too few for columns of digits.
+        prompt. Any other server's are estimated at one per three bytes and eight per turn: half
+        as many again as English prose has, too few for columns of digits.
         """
         turns = self.turns(messages)
         match self.kind if self.counts else "other":
@@ -139,7 +139,7 @@ class Dialect:
                     (await connection.json("POST", "/extras/tokenize/count", asked))["count"]
                 )
         size = sum(len(turn["content"].encode()) for turn in turns)
-        return size // _BYTES_A_TOKEN + _TOKENS_A_TURN * (len(turns) + 1)
+        return size // _BYTES_PER_TOKEN + _TOKENS_PER_TURN * (len(turns) + 1)
 
     def _schema(self, schema: str) -> dict[str, Any]:
         """``response_format`` for a JSON schema. Raises ModelError when it is none."""
@@ -163,7 +163,7 @@ _DISPENSABLE = {
 
 
 async def discover(connection: Connection, model: str, adapter: str) -> Dialect:
-    """Ask the server what it is. Raises ModelError where it has not what is asked for."""
+    """Ask the server what it serves. Raises ModelError where model or adapter is missing."""
     listed = await connection.json("GET", "/v1/models")
     try:
         # vLLM lists its adapters beside their models
@@ -185,11 +185,11 @@ async def discover(connection: Connection, model: str, adapter: str) -> Dialect:
                     dialect.model = adapter
             case _ if adapter:
                 raise ModelError(
-                    f"The model's server at {connection.place} takes no adapters by name: use "
+                    f"The model's server at {connection.address} takes no adapters by name: use "
                     "vLLM or llama-server, or leave the adapter out."
                 )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise connection.nonsense(json.dumps(listed)) from error
+        raise connection.invalid_answer(json.dumps(listed)) from error
     return dialect
 
 
@@ -205,7 +205,7 @@ def _chosen(models: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 async def _lora(connection: Connection, adapter: str) -> list[dict[str, float]]:
-    """Always all of them with their scales: llama-server applies unnamed ones as it likes."""
+    """Scales of all loaded adapters: llama-server applies unnamed ones at their own scale."""
     try:
         loaded = await connection.json("GET", "/lora-adapters")
     except Refused:

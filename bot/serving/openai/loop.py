@@ -1,6 +1,6 @@
-"""Threads hand work to an event loop, wait for it, and can give it up at any moment.
+"""Runs coroutines on an event loop in its own thread, for callers in other threads.
 
-On an event loop everything can be interrupted: also a connection on which nothing is said.
+A coroutine can be cancelled at any await, also while it waits for a silent server.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bot.serving.model import Cancellation
 
 Result = TypeVar("Result")
 
-_NOTICED_AFTER = 0.05  # seconds until a cancellation is seen
+_POLL_SECONDS = 0.05  # until a cancellation is noticed
 
 
 class LoopThread:
-    """An event loop in a thread of its own, used from any other thread."""
+    """An event loop in a thread of its own. Its methods are called from other threads."""
 
     def __init__(self, name: str) -> None:
         self._stack = ExitStack()
@@ -34,7 +34,7 @@ class LoopThread:
         self._closed = False
 
     def keep(self, resource: AbstractAsyncContextManager[Any]) -> None:
-        """Enter it on the loop; it is left when the loop closes."""
+        """Enter ``resource`` on the loop; it is exited when the loop closes."""
         self._stack.enter_context(self._portal.wrap_async_context_manager(resource))
 
     def run(
@@ -45,7 +45,7 @@ class LoopThread:
         future = self._start(work, cancellation)
         try:
             while not future.done():
-                wait([future], timeout=_patience(cancellation))
+                wait([future], timeout=_wait_seconds(cancellation))
                 cancellation.check()
             return self._result(future)
         finally:
@@ -56,7 +56,7 @@ class LoopThread:
         source: Callable[[], AsyncGenerator[Result, None]],
         cancellation: Cancellation | None = None,
     ) -> Iterator[Result]:
-        """The items of ``source`` as they come. Leaving the iterator stops the source."""
+        """The items of ``source`` as they arrive. Closing the iterator cancels the source."""
         cancellation = cancellation or Cancellation()
         items: SimpleQueue[Result | Future[None]] = SimpleQueue()
 
@@ -70,7 +70,7 @@ class LoopThread:
         try:
             while True:
                 try:
-                    item = items.get(timeout=_patience(cancellation))
+                    item = items.get(timeout=_wait_seconds(cancellation))
                 except Empty:
                     cancellation.check()
                     continue
@@ -83,7 +83,7 @@ class LoopThread:
             future.cancel()
 
     def close(self) -> None:
-        """Stop all work; its callers get a ModelError. May be called again."""
+        """Cancel all work; callers that wait get a ModelError. May be called again."""
         with self._lock:
             self._closed = True
             running = tuple(self._running)
@@ -110,8 +110,8 @@ class LoopThread:
             raise _closed() from None
 
 
-def _patience(cancellation: Cancellation) -> float:
-    return max(0.0, min(_NOTICED_AFTER, cancellation.deadline - time.monotonic()))
+def _wait_seconds(cancellation: Cancellation) -> float:
+    return max(0.0, min(_POLL_SECONDS, cancellation.deadline - time.monotonic()))
 
 
 def _closed() -> ModelError:

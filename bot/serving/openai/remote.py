@@ -1,4 +1,4 @@
-"""A language model behind any OpenAI-compatible server: llama-server, vLLM and others."""
+"""A language model on any OpenAI-compatible server: llama-server, vLLM and others."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from contextlib import aclosing
 from functools import partial
 
 import anyio
-import httpx
+import httpx2
 
 from bot.domain.errors import ModelError, PromptTooLong
 from bot.domain.values import Message, ModelIdentity
 from bot.serving.breaker import CircuitBreaker
 from bot.serving.model import Cancellation, Sampling
-from bot.serving.openai.chat import deltas, introduce, likeliest_tokens
+from bot.serving.openai.chat import deltas, likeliest_tokens, negotiate
 from bot.serving.openai.choice import ListedToken, check_options, probabilities
-from bot.serving.openai.connection import Connection, Patience
+from bot.serving.openai.connection import Connection, RequestPolicy
 from bot.serving.openai.dialect import Dialect
 from bot.serving.openai.loop import LoopThread
 from bot.serving.text import TextPieces
 
 UNKNOWN_CONTEXT_TOKENS = 4096
-_PROBES_AT_ONCE = 8
+_CONCURRENT_CHOICES = 8
 _TEMPLATE_TOKENS, _TURN_TOKENS = 64, 16  # at most what a chat template adds, and each turn
 
 
 class RemoteModel:
     """Build it with ``connect``; implements LanguageModel.
 
-    All requests run on one event loop in a thread of its own, so that they can be given up at
-    any moment; callers wait. A server that fails ``breaker``'s number of calls in a row is left
-    alone for a while.
+    All requests run on one event loop in a thread of its own, so that they can be cancelled at
+    any moment. ``breaker`` stops requests for a while after several failures in a row.
     """
 
     def __init__(
@@ -49,8 +48,8 @@ class RemoteModel:
         self._connection = connection
         self._dialect = dialect
         self.breaker = breaker or CircuitBreaker()
-        self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
-        self._identity = ModelIdentity(f"{dialect.name} at {connection.place}", "", adapter)
+        self._choices = asyncio.Semaphore(_CONCURRENT_CHOICES)
+        self._identity = ModelIdentity(f"{dialect.name} at {connection.address}", "", adapter)
         known = [tokens for tokens in (context_tokens, dialect.context_tokens) if tokens]
         self._context_tokens = min(known, default=UNKNOWN_CONTEXT_TOKENS)
 
@@ -64,24 +63,24 @@ class RemoteModel:
         adapter: str = "",
         context_tokens: int = 0,
         timeout_seconds: float = 120.0,
-        patience: Patience | None = None,
+        policy: RequestPolicy | None = None,
         breaker: CircuitBreaker | None = None,
     ) -> RemoteModel:
         """Ask the server at ``url`` (with or without ``/v1``) what it serves, and try it once.
 
-        ``model`` may stay empty where it serves one. ``adapter`` is a LoRA that it has loaded,
-        by name (vLLM) or file name without ending (llama-server). ``context_tokens`` limits the
-        room; 0 means all that the server tells of, or 4096 where it tells nothing.
-        ``timeout_seconds`` is the longest silence, before an answer begins and within it;
-        ``patience``, where given, says this and all other times instead.
+        ``model`` may be empty where it serves one. ``adapter`` is a LoRA that it has loaded, by
+        name (vLLM) or file name without suffix (llama-server). ``context_tokens`` limits the
+        context; 0 means the server's own, or 4096 where it does not tell.
+        ``timeout_seconds`` is the longest silence before and within an answer; ``policy`` gives
+        it together with the other timeouts.
         Raises ModelError: ModelUnreachable where the server does not answer.
         """
-        patience = patience or Patience(silence=timeout_seconds)
-        connection = Connection(_root(url), _checked(api_key), patience)
+        policy = policy or RequestPolicy(silence=timeout_seconds)
+        connection = Connection(_root(url), _checked(api_key), policy)
         loop = LoopThread("remote model")
         try:
             loop.keep(connection.client)
-            dialect = loop.run(partial(introduce, connection, model, adapter))
+            dialect = loop.run(partial(negotiate, connection, model, adapter))
         except BaseException:
             loop.close()
             raise
@@ -123,10 +122,10 @@ class RemoteModel:
         options: Sequence[str],
         cancellation: Cancellation | None = None,
     ) -> list[tuple[float, ...]]:
-        """One request a continuation. See remote_choice.py for what an option's share is.
+        """One request per continuation; choice.py computes the probabilities.
 
-        A continuation after which the server lists none of the options gets equal shares. If
-        that is so after all of them, the model does not do what it is asked: a ModelError.
+        They are equal for a continuation after which the server lists none of the options. Raises
+        ModelError where it lists none after any of them.
         """
         if not continuations:
             return []
@@ -141,10 +140,10 @@ class RemoteModel:
                 "think aloud."
             )
         equal = (1 / len(options),) * len(options)
-        return [shares or equal for shares in chosen]
+        return [found or equal for found in chosen]
 
     def close(self) -> None:
-        """End all connections; whoever waits gets a ModelError. May be called again."""
+        """Close all connections; callers that wait get a ModelError. May be called again."""
         self._loop.close()
 
     async def _generate(
@@ -164,7 +163,7 @@ class RemoteModel:
             yield piece
 
     async def _first_tokens(self, prompts: Sequence[Sequence[Message]]) -> list[list[ListedToken]]:
-        """The first alone: servers keep what it shares with the others, which then come at once."""
+        """The first prompt goes alone, so that the others find their common prefix in the cache."""
         for prompt in prompts:
             await self._check_room(prompt, 1)
         listed = {0: await self._ask(prompts[0])}
@@ -181,13 +180,15 @@ class RemoteModel:
         return [listed[place] for place in range(len(prompts))]
 
     async def _ask(self, prompt: Sequence[Message]) -> list[ListedToken]:
-        async with self._probes:
+        async with self._choices:
             with self.breaker.call():
                 return await likeliest_tokens(self._connection, self._dialect.choice(prompt))
 
     async def _check_room(self, messages: Sequence[Message], answer: int) -> None:
-        """Some servers cut silently what does not fit. Counted only where that is in question:
-        a token is at least a byte."""
+        """Raises PromptTooLong, because some servers truncate silently.
+
+        Tokens are counted only where bytes, of which a token has at least one, could exceed.
+        """
         size = sum(len(message.content.encode()) for message in messages)
         size += _TEMPLATE_TOKENS + _TURN_TOKENS * len(messages)
         if size + answer <= self._context_tokens:
@@ -205,19 +206,19 @@ class RemoteModel:
             try:
                 return await self._dialect.count(self._connection, messages)
             except (KeyError, TypeError, ValueError) as error:
-                raise self._connection.nonsense(f"no number of tokens: {error!r}") from error
+                raise self._connection.invalid_answer(f"no number of tokens: {error!r}") from error
 
 
 def _root(url: str) -> str:
-    """The address without ``/v1``. Secrets in it would be shown and logged, so it has none."""
+    """The URL without ``/v1``. Raises ModelError where it could hold a secret: URLs are logged."""
     if any(mark in url for mark in "@?#"):
         raise ModelError(
             "[model] url holds more than an address: put the key into [model] api_key, and leave "
             "out what follows '?' or '#'."
         )
     try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
         raise ModelError(f"[model] url is {url!r}: {error}.") from error
     if address.scheme not in ("http", "https") or not address.host:
         raise ModelError(f"[model] url is {url!r}: it must begin with http:// or https://.")
@@ -234,5 +235,5 @@ def _checked(api_key: str) -> str:
 
 
 def _likeliest(listed: Sequence[ListedToken]) -> str:
-    best = max(listed, key=lambda token: token.share, default=ListedToken(b"", 1.0))
+    best = max(listed, key=lambda token: token.probability, default=ListedToken(b"", 1.0))
     return best.text.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Which share of the listed tokens is an option's."""
+"""The probabilities of options from listed tokens."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bot.serving.openai.choice import ListedToken, check_options, probabilities
 OPTIONS = ["Yes", "No"]
 
 
-def listed(**shares: float) -> list[ListedToken]:
-    return [ListedToken(token.encode(), share) for token, share in shares.items()]
+def listed(**probabilities: float) -> list[ListedToken]:
+    return [ListedToken(token.encode(), value) for token, value in probabilities.items()]
 
 
 def test_spellings_of_an_option_are_summed() -> None:

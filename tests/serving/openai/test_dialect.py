@@ -12,7 +12,6 @@ import pytest
 from bot.domain.errors import ModelError, ModelUnreachable, PromptTooLong
 from bot.domain.values import Message
 from bot.serving.model import Sampling
-from bot.serving.openai.connection import Patience
 from bot.serving.openai.remote import UNKNOWN_CONTEXT_TOKENS, RemoteModel
 from tests.services.faulty_openai import (
     ANSWER,
@@ -278,7 +277,7 @@ def test_list_of_models_that_is_none_is_an_error(connect: Connect, answer: Any) 
 def test_server_that_still_loads_its_model_is_waited_for(connect: Connect) -> None:
     server = FaultyServer()
     server.will(refuses(503, "Loading model"))
-    assert connect(server, patience=Patience(first_pause=0.01)).context_tokens
+    assert connect(server).context_tokens
 
 
 def test_continuations_without_any_option_are_even(connect: Connect) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import ModelUnreachable
-from bot.serving.openai.events import LARGEST_EVENT, EventParser
+from bot.serving.openai.connection import LARGEST_EVENT, EventParser
 
 STREAM = (
     ': ping\r\n\r\nevent: message\nid: 7\ndata: {"a": "\u2028 é 👩‍💻"}\n\n'

@@ -21,15 +21,17 @@ from bot.domain.errors import (
 from bot.domain.values import Message
 from bot.serving.breaker import CircuitBreaker
 from bot.serving.model import Cancellation
-from bot.serving.openai.connection import Patience
+from bot.serving.openai.connection import RequestPolicy
 from bot.serving.openai.remote import RemoteModel
 from tests.services.faulty_openai import (
     ANSWER,
+    CHAT,
     FaultyServer,
     Reply,
     drops,
     good,
     hangs,
+    hangs_in_json,
     hangs_midway,
     refuses,
     sends_events,
@@ -39,7 +41,7 @@ from tests.services.faulty_openai import (
 
 KEY = "sk-very-secret-1234"
 QUESTION = [Message("user", "Where is the office?")]
-HURRIED = Patience(first_pause=0.01, longest_pause=0.02)
+HURRIED = RequestPolicy(longest_pause=0.02)
 LONG = 10.0  # seconds; nothing waits so long unless it is broken
 
 Call = Callable[[RemoteModel, Cancellation | None], object]
@@ -88,7 +90,7 @@ def clock() -> Clock:
 def model(server: FaultyServer, clock: Clock) -> Iterator[RemoteModel]:
     breaker = CircuitBreaker(failures=2, seconds=30, clock=clock)
     with closing(
-        RemoteModel.connect(server.url, api_key=KEY, patience=HURRIED, breaker=breaker)
+        RemoteModel.connect(server.url, api_key=KEY, policy=HURRIED, breaker=breaker)
     ) as model:
         yield model
 
@@ -140,6 +142,8 @@ def test_lasting_fault_is_an_error_after_three_attempts(
     ("fault", "error", "says"),
     [
         (refuses(429, retry_after="3600"), ModelBusy, "too much to do"),
+        (refuses(503, retry_after="60"), ModelUnreachable, r"fails \(HTTP 503\)"),
+        (refuses(302, location="/v1/elsewhere"), ModelError, r"\(HTTP 302\): check \[model\] url"),
         (refuses(401), ModelError, r"\[model\] api_key"),
         (refuses(403), ModelError, r"\[model\] api_key"),
         (refuses(404, "no such model"), ModelError, r"\[model\] url and name.*no such model"),
@@ -205,6 +209,18 @@ def test_silence_is_an_error_when_it_lasts(server: FaultyServer, fault: Reply) -
             stream(model)
 
 
+@pytest.mark.parametrize(
+    ("fault", "call"),
+    [(hangs, stream), (hangs_midway, stream), (hangs, choose), (hangs_in_json, choose)],
+)
+def test_silent_server_is_not_asked_again(server: FaultyServer, fault: Reply, call: Call) -> None:
+    with closing(RemoteModel.connect(server.url, timeout_seconds=0.3)) as model:
+        server.will(fault)
+        with pytest.raises(ModelUnreachable, match=r"said nothing for 0\.3 seconds"):
+            call(model, None)
+        assert len(server.chats) == 1
+
+
 def waiting(
     thread: ThreadPoolExecutor,
     server: FaultyServer,
@@ -245,9 +261,7 @@ def test_deadline_ends_a_call_to_a_silent_server(
     assert server.left.wait(LONG)
 
 
-def test_answer_that_nobody_reads_on_leaves_the_server(
-    model: RemoteModel, server: FaultyServer
-) -> None:
+def test_abandoned_answer_leaves_the_server(model: RemoteModel, server: FaultyServer) -> None:
     server.will(hangs_midway)
     pieces = model.stream(QUESTION)
     next(pieces)
@@ -257,7 +271,7 @@ def test_answer_that_nobody_reads_on_leaves_the_server(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_closing_wakes_whoever_waits(
+def test_closing_ends_waiting_calls(
     model: RemoteModel, server: FaultyServer, thread: ThreadPoolExecutor, call: Call
 ) -> None:
     server.will(hangs)
@@ -299,7 +313,7 @@ def test_server_that_is_not_there_is_an_error_with_its_address() -> None:
     with FaultyServer() as server:
         url = server.url
     with pytest.raises(ModelUnreachable, match=r"127\.0\.0\.1:\d+ cannot be reached.*url"):
-        RemoteModel.connect(url, patience=HURRIED)
+        RemoteModel.connect(url, policy=HURRIED)
 
 
 def test_failed_connect_leaves_no_thread(server: FaultyServer) -> None:
@@ -323,6 +337,37 @@ def test_key_is_sent_and_never_shown(
         shown += [str(error.value), repr(error.value)]
     assert server.keys == {f"Bearer {KEY}"}
     assert KEY not in "".join([*shown, caplog.text])
+
+
+def test_key_does_not_follow_a_redirect(model: RemoteModel, server: FaultyServer) -> None:
+    with FaultyServer() as other:
+        server.will(refuses(307, location=other.url + CHAT))
+        with pytest.raises(ModelError, match="HTTP 307"):
+            stream(model)
+    assert not other.headers
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_nothing_of_the_environment_or_the_machine_is_sent(
+    server: FaultyServer, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    for name in ("API_KEY", "ADMIN_KEY", "ORG_ID", "PROJECT_ID", "WEBHOOK_SECRET"):
+        monkeypatch.setenv(f"OPENAI_{name}", "from-outside")
+    elsewhere = "http://127.0.0.1:1"
+    for name in ("OPENAI_BASE_URL", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, elsewhere)
+    lines = ("Authorization: from-outside", "Host: from-outside", "Content-Type: from-outside")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "\n".join(lines))
+    with closing(RemoteModel.connect(server.url, api_key=key)) as model:
+        stream(model)
+        choose(model)
+    sent = {
+        (name, text)
+        for name, text in server.headers
+        if name not in {"accept", "accept-encoding", "connection", "content-length", "user-agent"}
+    }
+    expected = {("host", server.url.removeprefix("http://")), ("content-type", "application/json")}
+    assert sent == expected | ({("authorization", f"Bearer {key}")} if key else set())
 
 
 @pytest.mark.parametrize("key", ["sk-1\n", "sk-1 ", "sk-é", "sk-1\x00"])
