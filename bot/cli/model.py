@@ -24,12 +24,14 @@ from rich.progress import (
 from rich.table import Table
 
 from bot.domain import settings as bot_settings
-from bot.domain.errors import BotSettingsError
+from bot.domain.errors import BotSettingsError, ModelCrashes
 from bot.domain.settings import Settings
 from bot.models.pull import pull as pull_model
 from bot.models.registry import Registry
 from bot.models.versions import Canary, ModelVersion, Serving
 from bot.records.database import Database
+from bot.serving.opening import try_model
+from indexer.trials import Trials
 
 app = typer.Typer(
     help="Add, pull and choose the language models that answer.",
@@ -70,8 +72,8 @@ def add(
     note: Annotated[str, typer.Option(help="A remark for the list.")] = "",
 ) -> None:
     """Register a file of this machine; the same file again notes its new place."""
-    with _registry() as (_, registry):
-        _added(registry.add(file, name=name, base=base, note=note))
+    with _registry() as (settings, registry):
+        _added(settings, registry.add(file, name=name, base=base, note=note))
 
 
 @app.command()
@@ -84,7 +86,7 @@ def pull(
     sha256: Annotated[str, typer.Option(help="What the file's SHA-256 must be.")] = "",
 ) -> None:
     """Download a model, going on where an earlier try broke off, check and register it."""
-    with _registry() as (_, registry), _download_bar() as bar:
+    with _registry() as (settings, registry), _download_bar() as bar:
         task = bar.add_task("Pulling", total=None)
         version = pull_model(
             registry,
@@ -94,13 +96,14 @@ def pull(
             sha256=sha256,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _added(version)
+    _added(settings, version)
 
 
 @app.command()
 def use(name: Name) -> None:
     """Let a version answer everybody; ends a canary."""
-    with _deciding_registry() as registry:
+    with _deciding_registry() as (settings, registry):
+        _try(settings, registry.version(name))
         version = registry.activate(name, _person())
     typer.echo(f"{version.name} answers from now on. {_SOON}")
 
@@ -119,11 +122,12 @@ def canary(
         raise BotSettingsError(
             "Say which version to try (lorebot model canary NAME --share 0.1), or --end alone."
         )
-    with _deciding_registry() as registry:
+    with _deciding_registry() as (settings, registry):
         if end:
             registry.end_canary(_person())
             typer.echo(f"The canary has ended. {_SOON}")
             return
+        _try(settings, registry.version(name))
         begun = registry.canary(name, _person(), share=share, channels=tuple(channel or ()))
     typer.echo(f"{name} answers {_reach(begun)} from now on. {_SOON}")
 
@@ -131,7 +135,7 @@ def canary(
 @app.command()
 def rollback() -> None:
     """Undo the newest step: end the canary, or return to what answered before."""
-    with _deciding_registry() as registry:
+    with _deciding_registry() as (_, registry):
         version = registry.rollback(_person())
     now = f"{version.name} answers" if version else "No model answers: documents are quoted"
     typer.echo(f"{now} from now on. {_SOON}")
@@ -169,7 +173,7 @@ def _registry() -> Iterator[tuple[Settings, Registry]]:
 
 
 @contextmanager
-def _deciding_registry() -> Iterator[Registry]:
+def _deciding_registry() -> Iterator[tuple[Settings, Registry]]:
     """Refuses where what is decided would have no effect."""
     with _registry() as (settings, registry):
         if pinned := _pinned(settings):
@@ -177,7 +181,7 @@ def _deciding_registry() -> Iterator[Registry]:
                 f"{pinned} names the model, so the registry does not decide which one answers: "
                 "remove that setting first, then say this again."
             )
-        yield registry
+        yield settings, registry
 
 
 def _pinned(settings: Settings) -> str:
@@ -194,9 +198,23 @@ def _person() -> str:
         return "unknown"
 
 
-def _added(version: ModelVersion) -> None:
+def _added(settings: Settings, version: ModelVersion) -> None:
     typer.echo(f"{version.name} is registered (SHA-256 {version.sha256}).")
+    _try(settings, version)
     typer.echo(f"Let it answer: lorebot model use {version.name}")
+
+
+def _try(settings: Settings, version: ModelVersion) -> None:
+    """Says what is unusual about loading it on this machine.
+
+    Raises ModelCrashes where that would end the bot's process.
+    """
+    trials = Trials(settings.cache_dir)
+    verdict = try_model(settings.model, version.weights, trials, version.adapter)
+    if not verdict.is_usable:
+        raise ModelCrashes(verdict.note)
+    if verdict.note:
+        typer.echo(verdict.note)
 
 
 def _reach(canary: Canary) -> str:
