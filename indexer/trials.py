@@ -69,7 +69,7 @@ class Verdict:
         return (
             f"{self.file.name} is loaded a safer way, which can be slower: with its weights "
             "rearranged for this processor, llama.cpp dies at the first batch "
-            f"({self.deaths[0]}). To mend that, compile llama.cpp anew."
+            f"({self.deaths[0]}). To mend that, compile llama.cpp anew (`make llama`)."
         )
 
     @property
@@ -79,8 +79,7 @@ class Verdict:
         return (
             f"{self.file.name} cannot be used on this machine: llama.cpp dies at the first batch "
             f"({usual}; loaded the safer way: {safer}). Compile llama.cpp anew on this machine "
-            "(pip install --force-reinstall --no-deps --no-cache-dir llama-cpp-python), or choose "
-            f"another model.{again}"
+            f"(`make llama`, or build the image again), or choose another model.{again}"
         )
 
 
