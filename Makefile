@@ -5,8 +5,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 # LLAVA needs no building; the rest of llama.cpp is compiled for the machine it runs on.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
+# AMX is left out where the compiler gets it wrong, by its own header: it believes that ldtilecfg
+# reads 8 bytes and drops the stores of the other 56 (GCC bug 114098; GCC 11.3 and 12.2 do, 14 does
+# not), so that on processors with AMX every quantized model kills the process. It costs nothing on
+# any other. CMAKE_ARGS that set CMAKE_C_FLAGS and CMAKE_CXX_FLAGS win over this.
+COMPILER := $(if $(filter default,$(origin CXX)),c++,$(CXX))
+AMX_IS_WRONG := $(shell $(COMPILER) -mamx-tile -include immintrin.h -E -x c++ /dev/null 2>&1 \
+	| grep 'ldtilecfg.*const void \*\*')
+ifneq ($(AMX_IS_WRONG),)
+export CFLAGS += -mno-amx-int8
+export CXXFLAGS += -mno-amx-int8
+endif
 
-.PHONY: demo test test-reliability check tests scan bench setup clean
+.PHONY: demo test test-reliability check tests scan bench setup llama clean
 
 demo: $(VENV)/.serving
 	$(BIN)/lorebot demo
@@ -35,6 +46,11 @@ bench: $(VENV)/.development
 	$(BIN)/python -m tests.benchmarks.$(NAME) $(ARGS)
 
 setup: $(VENV)/.development
+
+# Compiles llama.cpp anew: for another processor or compiler, or where it dies of a model.
+llama: $(VENV)/.serving
+	$(PIP) install --constraint constraints.txt --force-reinstall --no-deps --no-cache-dir \
+		llama-cpp-python
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

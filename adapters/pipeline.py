@@ -33,6 +33,7 @@ from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.models.registry import Registry
 from bot.records.database import Database
 from bot.serving.model import LanguageModel
+from indexer.trials import Trials
 
 Work = Callable[[], Manifest | None]
 """A stage, ready to be done; None where it was left out."""
@@ -170,13 +171,14 @@ class TrainingPipeline:
         self.finished("verify")
         adapter = None if self.is_merged else self.finished("lora").output("gguf")
         table, model = self.table.evaluate, self.settings.model
+        trials = Trials(self.settings.cache_dir)
         with (
             open_synced_index(self.settings, serving=True) as (index, _),
             open_models(self.settings) as models,
             models.lease() as serving,
-            opened(self.finished("quantize").output("gguf"), model, adapter) as candidate,
-            opened_if_named(table.base, model) as base,
-            opened_if_named(table.judge, model) as judge,
+            opened(self.finished("quantize").output("gguf"), model, trials, adapter) as candidate,
+            opened_if_named(table.base, model, trials) as base,
+            opened_if_named(table.judge, model, trials) as judge,
         ):
             compared = EvaluationRun(
                 index,
@@ -218,11 +220,12 @@ class TrainingPipeline:
 
     def exercise(self, corpus: Path, table: ExerciseTable, model: Path | None) -> Manifest:
         """The classic exercise with the model of a file, else with what serves."""
+        trials = Trials(self.settings.cache_dir)
         with (
             open_models(self.settings) as models,
             models.lease() as serving,
-            opened_if_named(model, self.settings.model) as given,
-            opened_if_named(self.table.evaluate.judge, self.settings.model) as judge,
+            opened_if_named(model, self.settings.model, trials) as given,
+            opened_if_named(self.table.evaluate.judge, self.settings.model, trials) as judge,
         ):
             answering = given or serving
             if answering is None:

@@ -31,6 +31,7 @@ from indexer.stores.sqlite_file import remove_database
 from indexer.sync import sync as syncing
 from indexer.sync.journal import Journal
 from indexer.sync.sync import Plan, Progress, Report
+from indexer.trials import Trials
 
 
 class Index:
@@ -45,7 +46,10 @@ class Index:
     def __init__(self, settings: IndexSettings) -> None:
         table = settings.index
         self._settings = settings
-        self._reranker = CrossEncoder(table.reranker, table.threads) if table.reranker else None
+        trials = Trials(settings.cache_dir)
+        self._reranker = (
+            CrossEncoder(table.reranker, table.threads, trials) if table.reranker else None
+        )
         self._postprocessors = [
             Guarded(make(one, BaseNodePostprocessor, "[[index.postprocessors]]"), one.class_name)
             for one in table.postprocessors

@@ -35,7 +35,8 @@ class GgufModel:
         self._library: Any = library
         self._context: Any = None
         try:
-            self.weights = Weights(path, gpu_layers=0)
+            # as the file holds them: what is measured is the file, on any processor
+            self.weights = Weights(path, gpu_layers=0, repack=False)
         except ModelError as error:
             raise VerificationFailed(str(error)) from error
         self.path = path

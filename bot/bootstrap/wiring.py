@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.answering.pipeline import Pipeline
 from bot.bootstrap.monitoring import health_of, monitored, traces
-from bot.domain.settings import Settings
+from bot.domain.errors import ModelCrashes
+from bot.domain.settings import ModelTable, Settings
 from bot.jobs.canary_watch import CanaryWatch
 from bot.jobs.durable import Jobs
 from bot.jobs.index_refresh import APPLICATION, QUEUE, Refreshing
@@ -28,6 +30,7 @@ from indexer.errors import SourceError
 from indexer.index import Index, open_index
 from indexer.sources.base import Unreadable
 from indexer.sync.sync import Progress, no_progress
+from indexer.trials import Trials
 
 if TYPE_CHECKING:
     from bot.slack.app import SlackBot
@@ -66,11 +69,11 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
 
     The registry is in the records; they are opened where no ``database`` is given, not created.
     """
-    table = settings.model
+    table, trials = settings.model, Trials(settings.cache_dir)
     with ExitStack() as stack:
         models: Models
         if table.path:
-            models = FixedModels(load_model(table, table.path))
+            models = _pinned(table, table.path, trials)
         elif table.url:
             models = ServerModels(partial(connect_model, table))
         elif table.llm:
@@ -78,7 +81,7 @@ def open_models(settings: Settings, database: Database | None = None) -> Iterato
         elif database or settings.has_records:
             database = database or stack.enter_context(closing(Database(settings.records_url)))
             registry = Registry(database, settings.models_dir)
-            models = ServingModels(registry, opener(table))
+            models = ServingModels(registry, opener(table, trials))
         else:
             models = FixedModels(None)
         stack.enter_context(closing(models))
@@ -168,6 +171,15 @@ def open_index_worker(settings: Settings, index: Index) -> Iterator[Refreshing]:
         health = health_of(index, models, database)
         stack.enter_context(monitored(settings, index, models, database, health))
         yield refreshing
+
+
+def _pinned(table: ModelTable, path: Path, trials: Trials) -> FixedModels:
+    """The file that the settings name; a mistake in them ends the start, a crash does not."""
+    try:
+        return FixedModels(load_model(table, path, trials))
+    except ModelCrashes as error:
+        _log.error("Quoting, since the model of the settings cannot be used: %s", error)
+        return FixedModels(None, str(error))
 
 
 def _pipeline(settings: Settings, index: Index, models: Models) -> Pipeline:

@@ -24,13 +24,15 @@ from rich.progress import (
 from rich.table import Table
 
 from bot.domain import settings as bot_settings
-from bot.domain.errors import BotSettingsError
+from bot.domain.errors import BotSettingsError, ModelCrashes
 from bot.domain.settings import Settings
 from bot.models.canary_votes import watch_canary
 from bot.models.pull import pull as pull_model
 from bot.models.registry import Registry
 from bot.models.versions import Canary, ModelVersion, Serving
 from bot.records.database import Database
+from bot.serving.opening import try_model
+from indexer.trials import Trials
 
 app = typer.Typer(
     help="Add, pull and choose the language models that answer.",
@@ -73,8 +75,8 @@ def add(
     note: Annotated[str, typer.Option(help="A remark for the list.")] = "",
 ) -> None:
     """Register a file of this machine; the same file again notes its new place."""
-    with _registry() as (_, _, registry):
-        _added(registry.add(file, name=name, base=base, note=note))
+    with _registry() as (settings, _, registry):
+        _added(settings, registry.add(file, name=name, base=base, note=note))
 
 
 @app.command()
@@ -87,7 +89,7 @@ def pull(
     sha256: Annotated[str, typer.Option(help="What the file's SHA-256 must be.")] = "",
 ) -> None:
     """Download a model, going on where an earlier try broke off, check and register it."""
-    with _registry() as (_, _, registry), _download_bar() as bar:
+    with _registry() as (settings, _, registry), _download_bar() as bar:
         task = bar.add_task("Pulling", total=None)
         version = pull_model(
             registry,
@@ -97,13 +99,14 @@ def pull(
             sha256=sha256,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _added(version)
+    _added(settings, version)
 
 
 @app.command()
 def use(name: Name) -> None:
     """Let a version answer everybody; ends a canary."""
-    with _deciding_registry() as (_, _, registry):
+    with _deciding_registry() as (settings, _, registry):
+        _try(settings, registry.version(name))
         version = registry.activate(name, _person())
     typer.echo(f"{version.name} answers from now on. {_SOON}")
 
@@ -133,6 +136,7 @@ def canary(
             registry.end_canary(_person())
             typer.echo(f"The canary has ended. {_SOON}")
         else:
+            _try(settings, registry.version(name))
             begun = registry.canary(name, _person(), share=share, channels=tuple(channel or ()))
             typer.echo(f"{name} answers {_reach(begun)} from now on. {_SOON}")
 
@@ -196,9 +200,23 @@ def _person() -> str:
         return "unknown"
 
 
-def _added(version: ModelVersion) -> None:
+def _added(settings: Settings, version: ModelVersion) -> None:
     typer.echo(f"{version.name} is registered (SHA-256 {version.sha256}).")
+    _try(settings, version)
     typer.echo(f"Let it answer: lorebot model use {version.name}")
+
+
+def _try(settings: Settings, version: ModelVersion) -> None:
+    """Says what is unusual about loading it on this machine.
+
+    Raises ModelCrashes where that would end the bot's process.
+    """
+    trials = Trials(settings.cache_dir)
+    verdict = try_model(settings.model, version.weights, trials, version.adapter)
+    if not verdict.is_usable:
+        raise ModelCrashes(verdict.note)
+    if verdict.note:
+        typer.echo(verdict.note)
 
 
 def _reach(canary: Canary) -> str:

@@ -3,6 +3,7 @@
 LorebotError                 every message is a sentence that may be shown to a person
 ├── BotSettingsError         lorebot.toml or the environment is wrong
 ├── ModelError               the language model is missing, damaged or out of room
+│   ├── ModelCrashes         computing with the model would end the process
 │   ├── PromptTooLong        the prompt does not fit the model's context
 │   ├── ModelBusy            too many requests wait already
 │   ├── ModelUnreachable     the remote server does not answer, or answers nonsense
@@ -31,6 +32,10 @@ class BotSettingsError(LorebotError):
 
 class ModelError(LorebotError):
     """The language model cannot be loaded or cannot answer."""
+
+
+class ModelCrashes(ModelError):
+    """llama.cpp dies of the model on this machine, however it is loaded."""
 
 
 class PromptTooLong(ModelError):

@@ -55,9 +55,10 @@ class Models(Protocol):
 class FixedModels:
     """Always the same model, or always none: what the settings pin is not swapped."""
 
-    def __init__(self, model: LanguageModel | None = None) -> None:
-        """Takes over the model and closes it when closed itself."""
+    def __init__(self, model: LanguageModel | None = None, problem: str = "") -> None:
+        """Takes over the model and closes it when closed itself; ``problem`` says why none is."""
         self._model = model
+        self._problem = problem
 
     @contextmanager
     def lease(
@@ -69,7 +70,7 @@ class FixedModels:
         return (InUse("serving", self._model),) if self._model else ()
 
     def problems(self) -> tuple[str, ...]:
-        return ()
+        return (self._problem,) if self._problem else ()
 
     def close(self) -> None:
         if self._model:

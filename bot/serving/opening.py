@@ -1,20 +1,29 @@
-"""From the settings to an open language model: a file, a server, an LLM, a version."""
+"""From the settings to an open language model: a file, a server, an LLM, a version.
+
+What runs in this process is tried in a child process first, see indexer/trials.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bot.domain.errors import BotSettingsError
+from bot.domain.errors import BotSettingsError, ModelCrashes
 from bot.domain.settings import ModelTable
+from bot.models.versions import ModelVersion
+from bot.serving.llama_cpp.trial_process import MODULE
 from bot.serving.model import LanguageModel
 from bot.serving.serving_models import Load, open_version
 from indexer.errors import IndexSettingsError
 from indexer.named_class import make
 from indexer.settings import NamedClass
+from indexer.trials import Trials, Verdict
 
 
-def load_model(table: ModelTable, path: Path) -> LanguageModel:
+def load_model(table: ModelTable, path: Path, trials: Trials) -> LanguageModel:
+    """Raises ModelError; ModelCrashes where computing with it would end this process."""
     from bot.serving.llama_cpp.engine import LlamaEngine
 
     return LlamaEngine.load(
@@ -23,16 +32,46 @@ def load_model(table: ModelTable, path: Path) -> LanguageModel:
         slots=table.slots,
         threads=table.threads,
         gpu_layers=table.gpu_layers,
+        repack=may_repack(table, path, trials),
     )
 
 
-def opener(table: ModelTable) -> Load:
-    return partial(
+def opener(table: ModelTable, trials: Trials) -> Load:
+    opened = partial(
         open_version,
         context_tokens=table.context_tokens,
         slots=table.slots,
         threads=table.threads,
         gpu_layers=table.gpu_layers,
+    )
+
+    @contextmanager
+    def load(version: ModelVersion) -> Iterator[LanguageModel]:
+        repack = may_repack(table, version.weights, trials, version.adapter)
+        with opened(version, repack=repack) as model:
+            yield model
+
+    return load
+
+
+def may_repack(table: ModelTable, path: Path, trials: Trials, adapter: Path | None = None) -> bool:
+    """Whether to load a file, with an adapter beside it, the usual way. Raises ModelCrashes."""
+    return trials.may_repack(
+        MODULE, path, _options(table, adapter), ModelCrashes, others=_files(adapter)
+    )
+
+
+def try_model(
+    table: ModelTable,
+    path: Path,
+    trials: Trials,
+    adapter: Path | None = None,
+    *,
+    again: bool = False,
+) -> Verdict:
+    """What ``may_repack`` goes by, for people; ``again`` disregards what is remembered."""
+    return trials.verdict(
+        MODULE, path, _options(table, adapter), others=_files(adapter), again=again
     )
 
 
@@ -57,3 +96,13 @@ def make_model(table: NamedClass, context_tokens: int) -> LanguageModel:
         return ForeignModel(make(table, LLM, "[model.llm]"), context_tokens)
     except IndexSettingsError as error:
         raise BotSettingsError(str(error)) from error
+
+
+def _options(table: ModelTable, adapter: Path | None) -> dict[str, object]:
+    """Of LlamaEngine.load, as the child takes them."""
+    options = table.model_dump(include={"context_tokens", "slots", "threads", "gpu_layers"})
+    return options | {"adapter": str(adapter.resolve()) if adapter else ""}
+
+
+def _files(adapter: Path | None) -> tuple[Path, ...]:
+    return (adapter,) if adapter else ()

@@ -283,6 +283,7 @@ def open_version(
     slots: int = 2,
     threads: int = 0,
     gpu_layers: int = 0,
+    repack: bool = True,
 ) -> Iterator[LanguageModel]:
     """A version in llama.cpp, with its adapter; options as of LlamaEngine. Raises ModelError."""
     from bot.serving.llama_cpp.engine import LlamaEngine
@@ -293,6 +294,7 @@ def open_version(
         slots=slots,
         threads=threads,
         gpu_layers=gpu_layers,
+        repack=repack,
         adapters={version.name: version.adapter} if version.adapter else {},
     )
     with closing(engine):

@@ -14,6 +14,9 @@ from pydantic import PrivateAttr
 from indexer.cores import usable_cores
 from indexer.documents import Vectors
 from indexer.embedding.embedder_file import EmbedderFile, find_embedder
+from indexer.embedding.trial_process import MODULE
+from indexer.errors import EmbedderError
+from indexer.trials import Trials
 
 if TYPE_CHECKING:
     from indexer.embedding.encoder import Encoder
@@ -32,17 +35,26 @@ class LlamaCppEmbedding(BaseEmbedding):
     _file: EmbedderFile = PrivateAttr()
     _encoder: Encoder = PrivateAttr()
 
-    def __init__(self, file: EmbedderFile, threads: int = 0) -> None:
+    def __init__(self, file: EmbedderFile, threads: int = 0, *, repack: bool = True) -> None:
         from indexer.embedding.encoder import Encoder
 
         super().__init__(model_name=file.name)
         self._file = file
-        self._encoder = Encoder(file, threads or usable_cores())
+        self._encoder = Encoder(file, threads or usable_cores(), repack=repack)
 
     @classmethod
-    def find(cls, embedder: str, cache_dir: Path, threads: int = 0) -> LlamaCppEmbedding:
-        """From ``[index] embedder``: the default's name or the path of a GGUF file."""
-        return cls(find_embedder(embedder, cache_dir), threads)
+    def find(
+        cls, embedder: str, cache_dir: Path, threads: int = 0, trials: Trials | None = None
+    ) -> LlamaCppEmbedding:
+        """From ``[index] embedder``: the default's name or the path of a GGUF file.
+
+        It is tried in a child process first, those of ``trials`` or else of ``cache_dir``.
+        """
+        file = find_embedder(embedder, cache_dir)
+        options = {"kind": "encoder", "max_tokens": file.max_tokens}
+        trials = trials or Trials(cache_dir)
+        repack = trials.may_repack(MODULE, file.path, options, EmbedderError)
+        return cls(file, threads, repack=repack)
 
     @classmethod
     def class_name(cls) -> str:

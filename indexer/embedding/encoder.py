@@ -17,10 +17,10 @@ _GARBLED = "it is damaged or no GGUF embedding model; name another in [index] em
 class Encoder:
     """One loaded model, read by ``workers`` at once. Raises EmbedderError."""
 
-    def __init__(self, file: EmbedderFile, workers: int) -> None:
+    def __init__(self, file: EmbedderFile, workers: int, *, repack: bool = True) -> None:
         self._path = file.path
         complaint = Complaint(EmbedderError, _GARBLED)
-        self._model = PooledModel(file.path, file.max_tokens, workers, complaint)
+        self._model = PooledModel(file.path, file.max_tokens, workers, complaint, repack=repack)
         if self._model.pooling not in SENTENCE:
             self._model.close()
             raise EmbedderError(

@@ -52,7 +52,8 @@ class PooledModel:
     """One loaded model and ``workers`` contexts; safe from several threads.
 
     ``max_tokens`` is the most of one text, special tokens included; ``pooling``, where given,
-    overrides what the file says of itself. Raises what ``complaint`` says.
+    overrides what the file says of itself; ``repack`` lets llama.cpp rearrange quantized weights
+    for the processor. Raises what ``complaint`` says.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class PooledModel:
         workers: int,
         complaint: Complaint,
         pooling: int = MODELS_OWN,
+        *,
+        repack: bool = True,
     ) -> None:
         _silence()
         self._path = path
@@ -70,6 +73,7 @@ class PooledModel:
         self._free: LifoQueue[Any] = LifoQueue()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=path.stem)
         parameters = llama_cpp.llama_model_default_params()
+        parameters.use_extra_bufts = repack
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self._model:
             raise complaint.about(path, "cannot be loaded")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from indexer.cores import usable_cores
+from indexer.embedding.trial_process import MODULE
 from indexer.errors import RerankerError
+from indexer.trials import Trials
 
 if TYPE_CHECKING:
     from indexer.embedding.pooling import PooledModel, Tokens
@@ -34,13 +36,14 @@ class CrossEncoder:
     """A GGUF model with a classification head of one output, for instance bge-reranker-v2-m3.
 
     It is loaded by the first question. Models that tell the two texts apart by token types
-    (BERT, other than XLM-RoBERTa) lose that in llama.cpp. ``threads`` 0 means one a core.
-    Raises RerankerError.
+    (BERT, other than XLM-RoBERTa) lose that in llama.cpp. ``threads`` 0 means one a core. With
+    ``trials`` it is tried in a child process before it is loaded. Raises RerankerError.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, trials: Trials | None = None) -> None:
         self._path = path.expanduser()
         self._threads = threads or usable_cores()
+        self._trials = trials
         self._loading = threading.Lock()
         self._loaded: PooledModel | None = None
         if not self._path.is_file():
@@ -77,11 +80,19 @@ class CrossEncoder:
         complaint = Complaint(RerankerError, _ADVICE)
         if not _has_head(self._path):
             raise complaint.about(self._path, "has no classification head")
-        model = PooledModel(self._path, _MOST_TOKENS, self._threads, complaint, RANK)
+        model = PooledModel(
+            self._path, _MOST_TOKENS, self._threads, complaint, RANK, repack=self._repack()
+        )
         if model.width != 1:
             model.close()
             raise complaint.about(self._path, f"gives {model.width} numbers a text instead of one")
         return model
+
+    def _repack(self) -> bool:
+        if self._trials is None:
+            return True
+        options = {"kind": "reranker", "max_tokens": _MOST_TOKENS}
+        return self._trials.may_repack(MODULE, self._path, options, RerankerError)
 
 
 def _has_head(path: Path) -> bool:

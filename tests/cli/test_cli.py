@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.workspace import Workspace
+from tests.services.dying_llama import dying_llama
 
 PAGE = "# Coffee\n\nThe coffee machine is on floor 3.\n"
 
@@ -151,6 +152,35 @@ def test_an_unusable_model_file_is_named(
 ) -> None:
     path = str(folder.parent / name)
     failed(lorebot("ask", "--docs", str(folder), "x y?", LOREBOT_MODEL_PATH=path), name, hint)
+
+
+def test_a_llama_cpp_that_dies_of_rearranged_weights_takes_no_process_with_it(
+    lorebot: Lorebot, folder: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    """As on a processor with AMX, where GCC 12 compiled llama.cpp."""
+    asked = lorebot(
+        *("ask", "--docs", str(folder), "Where is the coffee machine?"),
+        LOREBOT_CACHE_DIR=str(tmp_path / "cache"),
+        LOREBOT_MODEL_PATH=str(tiny_model),
+        **dying_llama(tmp_path, "repacked"),
+    )
+    assert (asked.returncode, "floor 3" in asked.stdout) == (0, True)
+    for name in ("all-MiniLM-L6-v2.bf16.gguf", tiny_model.name):
+        assert f"{name} is loaded a safer way" in asked.stderr
+
+
+def test_a_llama_cpp_that_dies_of_everything_is_one_sentence(
+    lorebot: Lorebot, folder: Path, tmp_path: Path
+) -> None:
+    failed(
+        lorebot(
+            *("ask", "--docs", str(folder), "Where is the coffee machine?"),
+            LOREBOT_CACHE_DIR=str(tmp_path / "cache"),
+            **dying_llama(tmp_path, "always"),
+        ),
+        "llama.cpp dies at the first batch (SIGILL; loaded the safer way: SIGILL)",
+        "Compile llama.cpp anew",
+    )
 
 
 def test_a_misspelt_setting_is_named(lorebot: Lorebot) -> None:

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from bot.cli.model import app
 from bot.domain import settings
-from bot.domain.errors import BotSettingsError, LorebotError, RegistryError
+from bot.domain.errors import BotSettingsError, LorebotError, ModelCrashes, RegistryError
 from bot.models.registry import Registry
 from bot.records.database import Database
-from tests.services.model_files import write_gguf
+from tests.services.dying_llama import let_children_die
+from tests.services.model_files import another_parrot, write_gguf
 from tests.services.model_hub import ModelHub, model_hub
 
 __all__ = ["model_hub"]
@@ -168,3 +169,37 @@ def test_pinned_model_is_said_and_nothing_is_decided(
 def test_unknown_version_and_missing_file_are_named() -> None:
     assert "no model version tiny" in refused(RegistryError, "use", "tiny")
     assert "no file" in refused(RegistryError, "add", "missing.gguf")
+
+
+@pytest.fixture
+def real(home: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model that can be loaded; nothing is remembered of it."""
+    monkeypatch.setenv("LOREBOT_CACHE_DIR", str(home / "cache"))
+    return another_parrot(tiny_model, home / "parrot.gguf")
+
+
+def test_version_that_kills_llama_cpp_is_registered_and_refused(
+    home: Path, real: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_children_die(home, monkeypatch, "always")
+    result = lorebot_model("add", str(real))
+    assert isinstance(result.exception, ModelCrashes)
+    assert "parrot is registered" in result.stdout
+    assert "Let it answer" not in result.stdout
+    for arguments in (("use", "parrot"), ("canary", "parrot", "--share", "0.1")):
+        assert "llama.cpp dies at the first batch" in refused(ModelCrashes, *arguments)
+    assert json.loads(said("list", "--json"))["serving"] is None
+
+
+def test_version_that_has_to_be_loaded_the_safer_way_is_said_to_be(
+    home: Path, real: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_children_die(home, monkeypatch, "repacked")
+    assert "parrot.gguf is loaded a safer way" in said("add", str(real))
+    told = said("use", "parrot")
+    assert "parrot.gguf is loaded a safer way" in told
+    assert "parrot answers from now on" in told
+
+
+def test_nothing_is_said_of_a_version_that_lives(real: Path) -> None:
+    assert "llama.cpp" not in said("add", str(real)) + said("use", "parrot")

@@ -13,7 +13,10 @@ from bot.operations.doctor.finding import Finding, well, wrong
 from bot.records.database import Database
 from bot.records.inspection import probe
 from bot.serving.model import Sampling
-from bot.serving.opening import connect_model, load_model, make_model
+from bot.serving.opening import connect_model, load_model, make_model, try_model
+from indexer.trials import Trials
+
+_CRASHES = "Mend llama.cpp or choose another model; until then documents are quoted."
 
 
 def model(settings: Settings) -> Iterator[Finding]:
@@ -21,9 +24,14 @@ def model(settings: Settings) -> Iterator[Finding]:
     table = settings.model
     if table.path:
         mend = "Correct [model] path, fetch the file again, or give the machine more memory."
+        trials = Trials(settings.cache_dir)
+        verdict = try_model(table, table.path, trials, again=True)
+        if not verdict.is_usable:
+            yield wrong("model", verdict.note, _CRASHES)
+            return
         try:
-            with closing(load_model(table, table.path)) as opened:
-                yield well("model", f"{opened.identity.name} can be loaded.")
+            with closing(load_model(table, table.path, trials)) as opened:
+                yield well("model", f"{opened.identity.name} can be loaded. {verdict.note}".strip())
         except LorebotError as error:
             yield wrong("model", str(error), mend)
     elif table.url:
@@ -55,7 +63,18 @@ def _registered(settings: Settings) -> Iterator[Finding]:
             versions = [serving.version, serving.canary.version if serving.canary else None]
             for version in filter(None, versions):
                 version.check()
-                yield well("model", f"{version.name} is there and unchanged.")
+                verdict = try_model(
+                    settings.model,
+                    version.weights,
+                    Trials(settings.cache_dir),
+                    version.adapter,
+                    again=True,
+                )
+                if verdict.is_usable:
+                    said = f"{version.name} is there and unchanged. {verdict.note}".strip()
+                    yield well("model", said)
+                else:
+                    yield wrong("model", f"{version.name}: {verdict.note}", _CRASHES)
             if not any(versions):
                 yield well("model", "No model serves: documents are quoted.")
     except RecordsError as error:

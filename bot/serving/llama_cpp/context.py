@@ -24,11 +24,15 @@ class Weights:
     owner.
     """
 
-    def __init__(self, path: Path, *, gpu_layers: int) -> None:
-        """Raises ModelError when llama.cpp refuses the file."""
+    def __init__(self, path: Path, *, gpu_layers: int, repack: bool = True) -> None:
+        """``repack`` lets llama.cpp rearrange quantized weights for the processor (AMX, AVX).
+
+        Raises ModelError when llama.cpp refuses the file.
+        """
         functions = library()
         parameters = functions.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
+        parameters.use_extra_bufts = repack
         errors.clear()
         self.handle = functions.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.handle:

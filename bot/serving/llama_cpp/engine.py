@@ -79,13 +79,15 @@ class LlamaEngine:
         slots: int = 2,
         threads: int = 0,
         gpu_layers: int = 0,
+        repack: bool = True,
         adapters: Mapping[str, Path] = _NO_ADAPTERS,
     ) -> LlamaEngine:
         """Load a GGUF file, and LoRA adapters of that model, by name, from GGUF files beside it.
 
         ``context_tokens`` is the room of one request, at most what the model was trained for;
         ``slots`` is how many answers are written together. ``threads`` 0 means all cores, the
-        fastest where nothing else computes; beside other work one fewer is faster.
+        fastest where nothing else computes; beside other work one fewer is faster. ``repack`` as
+        of Weights; indexer/trials.py finds out where it must be False.
         Raises ModelError when a file is missing, damaged, or does not fit into memory.
         """
         if not 1 <= slots <= _MOST_SLOTS:
@@ -93,7 +95,7 @@ class LlamaEngine:
         identity = identify(path)
         identities = {name: identify(file) for name, file in adapters.items()}
         with ExitStack() as undo:
-            weights = Weights(path, gpu_layers=gpu_layers)
+            weights = Weights(path, gpu_layers=gpu_layers, repack=repack)
             undo.callback(weights.close)
             for name, file in adapters.items():
                 weights.add_adapter(name, file)
