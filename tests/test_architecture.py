@@ -30,7 +30,7 @@ HOMES = {
     "alembic": ("bot/records/",),
     "dbos": ("bot/jobs/durable.py", "bot/jobs/states.py", "bot/jobs/schedules.py"),
     "aiohttp": ("bot/workspace/",),
-    "httpx": ("bot/serving/", "bot/models/", "indexer/stores/weaviate_server.py"),
+    "httpx": ("bot/serving/", "bot/models/", "indexer/stores/weaviate/server.py"),
     "llama_cpp": ("bot/serving/", "indexer/embedding/pooling.py", "adapters/"),
     "gguf": ("indexer/embedding/conversion.py", "adapters/"),
     "safetensors": ("indexer/embedding/conversion.py", "adapters/"),

@@ -63,7 +63,7 @@ class WeaviatePlace:
 
     def __init__(self, table: StoreTable, identity: str, dimension: int) -> None:
         try:
-            from indexer.stores.weaviate import WeaviateStore
+            from indexer.stores.weaviate.store import WeaviateStore
         except ImportError as error:
             raise IndexSettingsError(
                 '`kind = "weaviate"` in [store] needs the client: '

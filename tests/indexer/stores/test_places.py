@@ -12,7 +12,7 @@ from indexer.errors import IndexSettingsError, StoreOutdated
 from indexer.settings import IndexSettings, StoreTable, load
 from indexer.stores.places import Place, place_of
 from indexer.stores.sqlite import SqliteStore
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.conftest import DIMENSION
 from tests.contracts.test_store import found_texts, put
 
