@@ -14,8 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from indexer.documents import Audience, Chunk, Document, Passage, Vectors
-from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest
-from indexer.stores.checks import check_document, check_request
+from indexer.stores.base import (
+    Frequencies,
+    IndexedDocument,
+    SearchRequest,
+    check_document,
+    check_request,
+)
 from indexer.stores.fusion import fuse
 from indexer.stores.matrix import Matrix, Snapshot, View
 from indexer.stores.sqlite_file import SqliteFile

@@ -16,10 +16,15 @@ from weaviate.collections.classes.filters import FilterReturn
 from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
-from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest
-from indexer.stores.checks import check_document, check_request
+from indexer.stores.base import (
+    Frequencies,
+    IndexedDocument,
+    SearchRequest,
+    check_document,
+    check_request,
+)
 from indexer.stores.fusion import fuse
-from indexer.stores.stems import question_terms, whole_term
+from indexer.stores.terms import joined_term, query_terms
 from indexer.stores.weaviate.alias import WeaviateAlias
 from indexer.stores.weaviate.collections import WeaviateCollections
 from indexer.stores.weaviate.schema import Hit, Record, Revision, chunk_properties, chunk_row
@@ -165,7 +170,7 @@ class WeaviateStore:
         self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
     ) -> Frequencies:
         readable = _readable_by(audience, sources)
-        terms = {word: whole_term(word) for word in words}
+        terms = {word: joined_term(word) for word in words}
         count = self._collections.count
         containing = {
             word: count(readable & _containing(term)) if term else 0 for word, term in terms.items()
@@ -250,7 +255,7 @@ class WeaviateStore:
             other_document = Filter.by_property("document_id").not_equal(document_id)
             condition &= other_document | Filter.by_property("version").not_equal(version)
         limit = request.candidates
-        terms = question_terms(request.text)
+        terms = query_terms(request.text)
         return (
             self._collections.nearest(request.vector, limit, condition),
             self._collections.matching(terms, request.vector, limit, condition) if terms else [],
