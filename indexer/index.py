@@ -21,10 +21,10 @@ from indexer.sources.base import Source
 from indexer.sources.files import FilesSource
 from indexer.stores.base import Store
 from indexer.stores.places import place_of
-from indexer.stores.sqlite_file import remove_database
 from indexer.sync import sync as syncing
 from indexer.sync.journal import Journal
 from indexer.sync.sync import Plan, Progress, Report
+from indexer.write_ahead import remove_database
 
 
 class Index:

@@ -10,7 +10,7 @@ from indexer.errors import IndexSettingsError, StoreOutdated
 from indexer.settings import IndexSettings, StoreTable
 from indexer.stores.base import Store
 from indexer.stores.sqlite import SqliteStore
-from indexer.stores.sqlite_file import remove_database
+from indexer.write_ahead import remove_database
 
 
 class Place(Protocol):
