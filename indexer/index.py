@@ -114,7 +114,7 @@ class Index:
         indexed = {document.source for document in store.documents().values()}
         forgotten = sorted(indexed - named) if complete else []
         for name in forgotten:
-            remove_database(self._settings.memory_path(name))
+            remove_database(self._settings.source_cache_path(name))
         return plans + [syncing.plan_removal(name, store) for name in forgotten]
 
     def finish(self, reports: Sequence[Report]) -> None:
@@ -197,15 +197,15 @@ def open_sources(settings: IndexSettings) -> list[Source]:
 
 
 def open_source(table: AnySource, settings: IndexSettings) -> Source:
-    """One source, with the limits and the folder for its memory that the settings name."""
-    memory = settings.memory_path(table.name)
+    """One source, with the limits and the cache file of the settings."""
+    cache_path = settings.source_cache_path(table.name)
     match table:
         case FilesTable():
-            return FilesSource(table, settings.extraction, memory)
+            return FilesSource(table, settings.extraction, cache_path)
         case SlackTable():
             from indexer.sources.slack_history import SlackHistory
 
-            return SlackHistory(table, settings.extraction, memory)
+            return SlackHistory(table, settings.extraction, cache_path)
         case LlamaHubTable():
             from indexer.sources.llamahub import LlamaHubReader
 
