@@ -20,7 +20,7 @@ from indexer.settings import SlackSource as SlackTable
 from indexer.sources.base import Source
 from indexer.sources.files import FilesSource
 from indexer.stores.base import Store
-from indexer.stores.places import place_of
+from indexer.stores.blue_green import blue_green
 from indexer.sync import sync as syncing
 from indexer.sync.journal import Journal
 from indexer.sync.sync import Plan, Progress, Report
@@ -44,7 +44,7 @@ class Index:
         self.embedding = LlamaCppEmbedding.find(table.embedder, settings.cache_dir, table.threads)
         self.chunker = Chunker(self.embedding.count_tokens, self.embedding.max_tokens)
         identity = f"{self.embedding.identity} {self.chunker.identity}"
-        self._place = place_of(settings, identity, self.embedding.dimension)
+        self._blue_green = blue_green(settings, identity, self.embedding.dimension)
         self._rebuilt: Store | None = None
         self._opening = Lock()
         self._store = self._opened()
@@ -129,7 +129,7 @@ class Index:
         """Until ``finish``, everything is written into an index beside the one that is searched;
         one that was begun earlier and interrupted is continued.
         """
-        self._rebuilt = self._rebuilt or self._place.rebuild()
+        self._rebuilt = self._rebuilt or self._blue_green.rebuild()
 
     def apply(self, plan: Plan, progress: Progress = syncing.no_progress) -> Report:
         """Carry out one plan; see ``sync.apply``."""
@@ -138,10 +138,10 @@ class Index:
     def publish(self) -> None:
         """After ALL plans have been carried out: readers get the rebuilt index, if there is one."""
         if self._rebuilt is not None:
-            self._place.publish()
+            self._blue_green.publish()
             self._rebuilt = None
             if isinstance(self._store, StoreOutdated):
-                self._store = self._place.open()
+                self._store = self._blue_green.open()
 
     def close(self) -> None:
         for store in (self._store, self._rebuilt):
@@ -166,7 +166,7 @@ class Index:
 
     def _opened(self) -> Store | StoreOutdated:
         try:
-            return self._place.open()
+            return self._blue_green.open()
         except StoreOutdated as outdated:
             return outdated
 

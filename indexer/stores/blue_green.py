@@ -1,4 +1,4 @@
-"""Where the index of the settings is kept, and the one that is being rebuilt beside it."""
+"""Blue/green rebuilds: open the live index, build its replacement beside it, swap the two."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ from indexer.stores.sqlite import SqliteStore
 from indexer.write_ahead import remove_database
 
 
-class Place(Protocol):
-    """A place for indexes of one identity, the embedder's and the chunker's."""
+class BlueGreen(Protocol):
+    """The live index of one identity (embedder and chunker), and the one that will replace it.
+
+    After the release technique of that name
+    (https://martinfowler.com/bliki/BlueGreenDeployment.html): searches use the live index until
+    the rebuilt one is complete. All methods raise StoreError.
+    """
 
     def open(self) -> Store:
-        """What is searched, made when there is none. Raises StoreOutdated if another built it."""
+        """The live index, made when there is none. Raises StoreOutdated for another identity's."""
         ...
 
     def rebuild(self) -> Store:
-        """An index that nobody searches yet; goes on with one that was begun earlier."""
+        """An index that is not searched yet; one that was begun and interrupted is continued."""
         ...
 
     def publish(self) -> None:
-        """Make what ``rebuild`` gave the index that ``open`` opens, at once, and close it."""
+        """Make the index that ``rebuild`` gave the live one, atomically, and close it."""
         ...
 
 
-class SqlitePlace:
-    """A file, and one named ``.rebuild`` beside it."""
+class SqliteBlueGreen:
+    """A live file, rebuilt in a file named ``.rebuild`` beside it."""
 
     def __init__(self, path: Path, identity: str, dimension: int) -> None:
         self._path = path
-        self._beside = path.with_name(path.name + ".rebuild")
+        self._rebuild_path = path.with_name(path.name + ".rebuild")
         self._identity = identity
         self._dimension = dimension
         self._rebuilt: SqliteStore | None = None
@@ -44,10 +49,10 @@ class SqlitePlace:
 
     def rebuild(self) -> SqliteStore:
         try:
-            self._rebuilt = SqliteStore(self._beside, self._identity, self._dimension)
+            self._rebuilt = SqliteStore(self._rebuild_path, self._identity, self._dimension)
         except StoreOutdated:
-            remove_database(self._beside)
-            self._rebuilt = SqliteStore(self._beside, self._identity, self._dimension)
+            remove_database(self._rebuild_path)
+            self._rebuilt = SqliteStore(self._rebuild_path, self._identity, self._dimension)
         return self._rebuilt
 
     def publish(self) -> None:
@@ -55,11 +60,11 @@ class SqlitePlace:
             self._rebuilt.publish(self._path)
             self._rebuilt.close()
             self._rebuilt = None
-            remove_database(self._beside)
+            remove_database(self._rebuild_path)
 
 
-class WeaviatePlace:
-    """An alias on a server, and collections beside those that it names."""
+class WeaviateBlueGreen:
+    """An alias on a server, rebuilt in collections beside those that it names."""
 
     def __init__(self, table: StoreTable, identity: str, dimension: int) -> None:
         try:
@@ -69,14 +74,14 @@ class WeaviatePlace:
                 '`kind = "weaviate"` in [store] needs the client: '
                 "run `pip install 'lorebot[weaviate]'`."
             ) from error
-        self._opened = partial(WeaviateStore, table, identity, dimension)
+        self._open = partial(WeaviateStore, table, identity, dimension)
         self._rebuilt: WeaviateStore | None = None
 
     def open(self) -> Store:
-        return self._opened()
+        return self._open()
 
     def rebuild(self) -> Store:
-        self._rebuilt = self._opened(rebuild=True)
+        self._rebuilt = self._open(rebuild=True)
         return self._rebuilt
 
     def publish(self) -> None:
@@ -86,8 +91,11 @@ class WeaviatePlace:
             self._rebuilt = None
 
 
-def place_of(settings: IndexSettings, identity: str, dimension: int) -> Place:
-    """Nothing is opened or connected to yet. Raises IndexSettingsError without the client."""
+def blue_green(settings: IndexSettings, identity: str, dimension: int) -> BlueGreen:
+    """As ``[store]`` says; opens and connects to nothing yet.
+
+    ``dimension`` is the embedder's. Raises IndexSettingsError where Weaviate's client is missing.
+    """
     if settings.store.kind == "weaviate":
-        return WeaviatePlace(settings.store, identity, dimension)
-    return SqlitePlace(settings.index_path, identity, dimension)
+        return WeaviateBlueGreen(settings.store, identity, dimension)
+    return SqliteBlueGreen(settings.index_path, identity, dimension)
