@@ -26,12 +26,12 @@ from indexer.settings import SlackSource as SlackTable
 from indexer.sources.base import Source
 from indexer.sources.files import FilesSource
 from indexer.stores.base import Store
-from indexer.stores.places import place_of
-from indexer.stores.sqlite_file import remove_database
+from indexer.stores.blue_green import blue_green
 from indexer.sync import sync as syncing
 from indexer.sync.journal import Journal
 from indexer.sync.sync import Plan, Progress, Report
 from indexer.trials import Trials
+from indexer.write_ahead import remove_database
 
 
 class Index:
@@ -67,7 +67,7 @@ class Index:
         self.embedding = LlamaCppEmbedding.find(table.embedder, settings.cache_dir, table.threads)
         self.chunker = Chunker(self.embedding.count_tokens, self.embedding.max_tokens)
         identity = f"{self.embedding.identity} {self.chunker.identity}"
-        self._place = place_of(settings, identity, self.embedding.dimension)
+        self._blue_green = blue_green(settings, identity, self.embedding.dimension)
         self._rebuilt: Store | None = None
         self._opening = Lock()
         self._store = self._opened()
@@ -139,7 +139,7 @@ class Index:
         indexed = {document.source for document in store.documents().values()}
         forgotten = sorted(indexed - named) if complete else []
         for name in forgotten:
-            remove_database(self._settings.memory_path(name))
+            remove_database(self._settings.source_cache_path(name))
         return plans + [syncing.plan_removal(name, store) for name in forgotten]
 
     def finish(self, reports: Sequence[Report]) -> None:
@@ -154,7 +154,7 @@ class Index:
         """Until ``finish``, everything is written into an index beside the one that is searched;
         one that was begun earlier and interrupted is continued.
         """
-        self._rebuilt = self._rebuilt or self._place.rebuild()
+        self._rebuilt = self._rebuilt or self._blue_green.rebuild()
 
     def apply(self, plan: Plan, progress: Progress = syncing.no_progress) -> Report:
         """Carry out one plan; see ``sync.apply``."""
@@ -163,10 +163,10 @@ class Index:
     def publish(self) -> None:
         """After ALL plans have been carried out: readers get the rebuilt index, if there is one."""
         if self._rebuilt is not None:
-            self._place.publish()
+            self._blue_green.publish()
             self._rebuilt = None
             if isinstance(self._store, StoreOutdated):
-                self._store = self._place.open()
+                self._store = self._blue_green.open()
 
     def close(self) -> None:
         for store in (self._store, self._rebuilt):
@@ -191,7 +191,7 @@ class Index:
 
     def _opened(self) -> Store | StoreOutdated:
         try:
-            return self._place.open()
+            return self._blue_green.open()
         except StoreOutdated as outdated:
             return outdated
 
@@ -222,15 +222,15 @@ def open_sources(settings: IndexSettings) -> list[Source]:
 
 
 def open_source(table: AnySource, settings: IndexSettings) -> Source:
-    """One source, with the limits and the folder for its memory that the settings name."""
-    memory = settings.memory_path(table.name)
+    """One source, with the limits and the cache file of the settings."""
+    cache_path = settings.source_cache_path(table.name)
     match table:
         case FilesTable():
-            return FilesSource(table, settings.extraction, memory)
+            return FilesSource(table, settings.extraction, cache_path)
         case SlackTable():
             from indexer.sources.slack_history import SlackHistory
 
-            return SlackHistory(table, settings.extraction, memory)
+            return SlackHistory(table, settings.extraction, cache_path)
         case LlamaHubTable():
             from indexer.sources.llamahub import LlamaHubReader
 

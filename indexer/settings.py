@@ -1,4 +1,4 @@
-"""What can be set about the index: ``lorebot.toml`` first, then ``LOREBOT_…`` from the environment.
+"""Settings of the index, read from ``lorebot.toml`` and overridden by ``LOREBOT_…`` variables.
 
 The only module of this package that reads the environment.
 """
@@ -34,7 +34,6 @@ from pydantic_settings import (
 
 from indexer.documents import Audience
 from indexer.errors import AudienceError, IndexSettingsError
-from indexer.secret_files import read_secret
 
 _FILE = "_file"
 
@@ -77,10 +76,24 @@ def _secret(value: object) -> object:
                 raise ValueError(f"{name} is not set in the environment; set it, or correct it")
             return SecretStr(os.environ[str(name)])
         case {"file": path, **rest} if not rest:
-            return SecretStr(read_secret("the settings", str(path)))
+            return SecretStr(_read_secret("the settings", str(path)))
     if isinstance(value, dict):
         return {key: _secret(each) for key, each in value.items()}
     return [_secret(each) for each in value] if isinstance(value, list) else value
+
+
+def _read_secret(named_by: str, path: str) -> str:
+    """The secret in a file, as container platforms mount them, without the newline at its end.
+
+    ``named_by`` is what names the file, for the message of the IndexSettingsError it may raise.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise IndexSettingsError(
+            f"The secret {path!r} that {named_by} names cannot be read ({error}): correct the "
+            "path, or let the user that runs Lorebot read the file."
+        ) from error
 
 
 def _variables() -> dict[str, str]:
@@ -93,7 +106,7 @@ def _variables() -> dict[str, str]:
             plain = name.removesuffix(_FILE)
             if given.get(plain):
                 raise IndexSettingsError(f"{plain.upper()} is set, and {name.upper()}: keep one.")
-            given[plain] = read_secret(name.upper(), given.pop(name))
+            given[plain] = _read_secret(name.upper(), given.pop(name))
     return given
 
 
@@ -317,8 +330,8 @@ class IndexSettings(BaseSettings):
             return f"{self.store.collection} at {self.store.url}"
         return str(self.index_path)
 
-    def memory_path(self, source: str) -> Path:
-        """Where a source keeps what it need not read again; safe to delete."""
+    def source_cache_path(self, source: str) -> Path:
+        """The cache of what a source need not read again; safe to delete."""
         return self.data_dir / "sources" / f"{source}.sqlite"
 
     @classmethod

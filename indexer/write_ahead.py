@@ -1,8 +1,9 @@
-"""SQLite's write-ahead log, switched on by however many open a new file at once."""
+"""SQLite's write-ahead log: switch it on safely, and delete a database together with its log."""
 
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
@@ -10,11 +11,11 @@ _PRIMARY_CODE = 0xFF  # of an extended result code, https://sqlite.org/rescode.h
 
 
 def use_write_ahead_log(connection: sqlite3.Connection, patience_seconds: float = 30.0) -> None:
-    """Let readers and a writer of this file go on side by side.
+    """Set ``journal_mode = WAL``, so that readers of this file do not block its writer.
 
-    While another connection switches the same file, or is the last to leave it, SQLite says at
-    once that it is locked, whatever its timeout (https://sqlite.org/wal.html, section 9): then it
-    is asked again. Raises sqlite3.OperationalError when that takes too long.
+    While another connection switches the same file, or is the last to close it, SQLite reports it
+    as locked at once, whatever the timeout (https://sqlite.org/wal.html, section 9): the switch is
+    retried for ``patience_seconds``, then raises sqlite3.OperationalError.
     """
     for attempt in Retrying(
         retry=retry_if_exception(_is_busy),
@@ -24,6 +25,12 @@ def use_write_ahead_log(connection: sqlite3.Connection, patience_seconds: float 
     ):
         with attempt:
             connection.execute("PRAGMA journal_mode = WAL")
+
+
+def remove_database(path: Path) -> None:
+    """Delete the file, if there is one, with its log; no process may have it open."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -30,7 +30,7 @@ HOMES = {
     "alembic": ("bot/records/",),
     "dbos": ("bot/jobs/durable.py", "bot/jobs/schedules.py"),
     "aiohttp": ("bot/workspace/",),
-    "httpx": ("bot/models/download.py", "indexer/stores/weaviate_server.py"),
+    "httpx": ("bot/models/download.py", "indexer/stores/weaviate/server.py"),
     "httpx2": ("bot/serving/openai/", "bot/models/pull.py"),
     "openai": ("bot/serving/openai/",),
     "llama_cpp": ("bot/serving/", "indexer/embedding/pooling.py", "adapters/"),

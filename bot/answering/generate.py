@@ -16,7 +16,7 @@ from bot.domain.prompts import NOTHING_FOUND
 from bot.domain.thresholds import Thresholds
 from bot.domain.values import Citation, Reflection
 from indexer.documents import Passage
-from indexer.stores.stems import stem
+from indexer.stores.terms import stem
 
 Pair = tuple[int, int]
 

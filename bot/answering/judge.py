@@ -16,7 +16,7 @@ from bot.answering.excerpts import Excerpt, excerpts
 from bot.answering.words import acronyms, codes, content_words, stems, words
 from indexer.documents import Passage, Vectors
 from indexer.stores.base import Frequencies
-from indexer.stores.stems import stem
+from indexer.stores.terms import stem
 
 Embed = Callable[[Sequence[str]], Vectors]
 CountWords = Callable[[Sequence[str]], Frequencies]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from indexer.stores.stems import stem
+from indexer.stores.terms import stem
 
 _WORD = re.compile(r"[^\W_]+")
 _ACRONYM = re.compile(r"\b[A-Z]{2,6}\b")

@@ -1,4 +1,4 @@
-"""The embedder as LlamaIndex knows it, over llama.cpp."""
+"""LlamaIndex's embedding interface over a GGUF sentence encoder that llama.cpp runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index_instrumentation import get_dispatcher
 from pydantic import PrivateAttr
@@ -19,28 +20,37 @@ from indexer.errors import EmbedderError
 from indexer.trials import Trials
 
 if TYPE_CHECKING:
-    from indexer.embedding.encoder import Encoder
+    from indexer.embedding.pooling import PooledModel, Tokens
 
-
+_WRONG_KIND = "it is damaged or no GGUF embedding model; name another in [index] embedder."
 _dispatcher = get_dispatcher(__name__)
 
 
 class LlamaCppEmbedding(BaseEmbedding):
-    """Unit vectors from a GGUF sentence encoder; questions and passages are embedded alike.
+    """Sentence embeddings (SBERT, Reimers & Gurevych 2019) with the model's own pooling.
 
-    Safe from several threads, which share ``threads`` workers (0: one a core). Raises
-    EmbedderError.
+    Questions and passages are embedded alike, without an instruction prefix. Safe from several
+    threads, which share ``threads`` workers (0: one per core). Raises EmbedderError for a file that
+    is damaged or no sentence encoder.
     """
 
     _file: EmbedderFile = PrivateAttr()
-    _encoder: Encoder = PrivateAttr()
+    _model: PooledModel = PrivateAttr()
 
     def __init__(self, file: EmbedderFile, threads: int = 0, *, repack: bool = True) -> None:
-        from indexer.embedding.encoder import Encoder
+        from indexer.embedding.pooling import SENTENCE, Complaint, PooledModel
 
         super().__init__(model_name=file.name)
+        complaint = Complaint(EmbedderError, _WRONG_KIND)
         self._file = file
-        self._encoder = Encoder(file, threads or usable_cores(), repack=repack)
+        workers = threads or usable_cores()
+        self._model = PooledModel(file.path, file.max_tokens, workers, complaint, repack=repack)
+        if self._model.pooling not in SENTENCE:
+            self._model.close()
+            raise EmbedderError(
+                f"{file.path} is no sentence encoder: it does not say how to pool its tokens; "
+                "name another in [index] embedder."
+            )
 
     @classmethod
     def find(
@@ -67,25 +77,40 @@ class LlamaCppEmbedding(BaseEmbedding):
 
     @property
     def dimension(self) -> int:
-        return self._encoder.dimension
+        return self._model.width
 
     @property
     def max_tokens(self) -> int:
-        """What is read of a text, special tokens excluded; the rest is cut off."""
-        return self._encoder.max_tokens - self._encoder.special_tokens
+        """Tokens read of a text, special tokens excluded; what exceeds them is cut off."""
+        return self._model.max_tokens - len(self._model.opening) - len(self._model.closing)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of ``text``, special tokens excluded."""
-        return self._encoder.count_tokens(text)
+        return len(self._model.tokenize(text, special=False))
 
     @_dispatcher.span
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """One unit-length row a text; many at once are much faster than one after the other."""
-        return self._encoder.encode(texts)
+        """float32 array, shape (n_texts, dimension), rows L2-normalised. Raises EmbedderError.
+
+        Many texts in one call are much faster than one after the other.
+        """
+        vectors = self._model.rows([self._truncated(text) for text in texts])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.all(np.isfinite(lengths) & (lengths > 0)):
+            raise EmbedderError(f"{self._file.path} yields empty vectors: {_WRONG_KIND}")
+        vectors /= lengths
+        return vectors
 
     def close(self) -> None:
-        """Give the model's memory back; nothing may be embedded afterwards."""
-        self._encoder.close()
+        """Free the model's memory; nothing may be embedded afterwards."""
+        self._model.close()
+
+    def _truncated(self, text: str) -> Tokens:
+        tokens = self._model.tokenize(text)
+        if len(tokens) <= self._model.max_tokens:
+            return tokens
+        closing = self._model.closing
+        return np.concatenate((tokens[: self._model.max_tokens - len(closing)], closing))
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -18,19 +20,19 @@ from indexer.front_matter import FrontMatter
 from indexer.settings import ExtractionTable
 from indexer.settings import FilesSource as FilesTable
 from indexer.sources.base import Unreadable
-from indexer.sources.extracts import Extracts
-from indexer.sources.memory import SourceMemory
-from indexer.sources.patterns import matches
+from indexer.sources.cache import CachedExtractor, SourceCache
 
-TEXTS = (".md", ".markdown", ".txt")
+_TEXTS = (".md", ".markdown", ".txt")
 """Suffixes of files that are Markdown as they are, and may begin with front matter."""
+_WILD = re.compile(r"\*\*/|\*\*|\*|\?")
+_MEANS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 class FilesSource:
-    """Every document below ``[[sources]] path``; hidden files and folders are left alone.
+    """Every document below ``[[sources]] path``; hidden files and folders are skipped.
 
-    What has been extracted from files other than text is kept in ``memory``, if one is given,
-    until they change; see ``Extracts``. ``read`` raises SourceError when the folder, or a folder
+    What is extracted from files other than text is kept in ``cache_path``, if one is given, until
+    they change; see ``CachedExtractor``. ``read`` raises SourceError when the folder, or a folder
     in it, cannot be listed, or when it holds no documents at all: an unmounted disk must not
     empty the index.
     """
@@ -39,11 +41,11 @@ class FilesSource:
         self,
         table: FilesTable,
         limits: ExtractionTable | None = None,
-        memory: Path | None = None,
+        cache_path: Path | None = None,
     ) -> None:
         self.name = table.name
         self._limits = limits or ExtractionTable()
-        self._memory = memory
+        self._cache_path = cache_path
         self._folder = table.path.expanduser()
         self._audience = Audience.parse(table.audience) if table.audience else None
         self._audiences = {
@@ -59,17 +61,20 @@ class FilesSource:
                 "correct the path, or remove the source from the settings."
             )
         found: list[str] = []
-        with SourceMemory(self._memory) as memory, Extracts(self._limits, memory) as extracts:
+        with (
+            SourceCache(self._cache_path) as cache,
+            CachedExtractor(self._limits, cache) as extractor,
+        ):
             for path in self._paths():
                 found.append(path.relative_to(self._folder).as_posix())
-                yield self._document(path, extracts)
-            memory.forget_all_but(extracts.asked)
+                yield self._document(path, extractor)
+            cache.remove_all_but(extractor.used_keys)
         if not found:
             raise SourceError(
                 f"Source {self.name}: {self._folder} holds no documents "
                 f"({', '.join(KINDS)}); correct the path, or remove the source."
             )
-        yield from self._idle_patterns(found)
+        yield from self._unmatched_patterns(found)
 
     def _paths(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self._folder, onerror=self._unlistable):
@@ -86,7 +91,7 @@ class FilesSource:
             "make it readable for this user."
         ) from error
 
-    def _idle_patterns(self, found: Iterable[str]) -> Iterator[Unreadable]:
+    def _unmatched_patterns(self, found: Iterable[str]) -> Iterator[Unreadable]:
         """A misspelt pattern would leave a folder to the readers of all others."""
         for pattern in self._audiences:
             if not any(matches(path, pattern) for path in found):
@@ -96,11 +101,11 @@ class FilesSource:
                     f'(a folder with all in it is written "folder/**").',
                 )
 
-    def _document(self, path: Path, extracts: Extracts) -> Document | Unreadable:
+    def _document(self, path: Path, extractor: CachedExtractor) -> Document | Unreadable:
         relative = path.relative_to(self._folder).as_posix()
         identifier = f"{self.name}:{os.fsencode(relative).decode('utf-8', 'replace')}"
         try:
-            return self._read(path, PurePosixPath(relative), identifier, extracts)
+            return self._read(path, PurePosixPath(relative), identifier, extractor)
         except OSError as error:
             reason = f"it cannot be opened ({error.strerror}); make it readable for this user."
         except DocumentError as error:
@@ -108,15 +113,15 @@ class FilesSource:
         return Unreadable(identifier, f"{identifier.partition(':')[2]}: {reason}")
 
     def _read(
-        self, path: Path, relative: PurePosixPath, identifier: str, extracts: Extracts
+        self, path: Path, relative: PurePosixPath, identifier: str, extractor: CachedExtractor
     ) -> Document:
         self._refuse_strangers(path, relative)
         matter, title, text = FrontMatter(), "", ""
-        if path.suffix.lower() in TEXTS:
+        if path.suffix.lower() in _TEXTS:
             matter, text = front_matter.split(self._text(path))
             title = first_heading(text)
         else:
-            extracted = extracts.of_file(path, str(relative))
+            extracted = extractor.extract_file(path, str(relative))
             title, text = extracted.title, extracted.text
         audience = matter.audience or self._folder_audience(str(relative))
         if audience is None:
@@ -159,3 +164,20 @@ class FilesSource:
 
     def _leaves(self, path: Path) -> bool:
         return path.is_symlink() and not path.resolve().is_relative_to(self._folder.resolve())
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a relative path fits a pattern such as ``leadership/**``.
+
+    ``*`` and ``?`` match within one name, ``**`` across folders.
+    """
+    return _expression(pattern).fullmatch(path) is not None
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    expression, last = "", 0
+    for wild in _WILD.finditer(pattern):
+        expression += re.escape(pattern[last : wild.start()]) + _MEANS[wild.group()]
+        last = wild.end()
+    return re.compile(expression + re.escape(pattern[last:]), re.DOTALL)

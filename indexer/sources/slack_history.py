@@ -1,55 +1,59 @@
-"""What was said in the Slack channels that the bot is a member of."""
+"""Messages and files of the Slack channels that the bot is a member of, as documents."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from html import unescape
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
+from indexer.chunking.markdown import plain
 from indexer.documents import Audience, Document
 from indexer.errors import DocumentError, SourceError
 from indexer.extraction import KINDS
 from indexer.settings import ExtractionTable, SlackSource
 from indexer.sources.base import Unreadable
-from indexer.sources.extracts import Extracts
-from indexer.sources.memory import Remembered, SourceMemory
+from indexer.sources.cache import CachedExtractor, CacheEntry, SourceCache
 from indexer.sources.slack_client import Payload, SlackClient
-from indexer.sources.slack_messages import (
-    first_line,
-    is_speech,
-    is_talk_with_bot_alone,
-    moment,
-    spoken,
-)
 
-_A_DAY = 24 * 60 * 60
-_FILES_ARE_BELIEVED = 30 * _A_DAY
+Names = Callable[[str], str]
+"""From a user's id to the display name."""
+
+_CONTENT = {"", "bot_message", "file_share", "me_message", "thread_broadcast"}
+"""Subtypes of messages with content; the others report events such as joining a channel."""
+_MARKUP = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+_MAX_TITLE_LENGTH = 100
+
+_DAY = 24 * 60 * 60
+_TRUST_FILES_SECONDS = 30 * _DAY
 """Slack's files hardly ever change under their id."""
 
 
 class SlackHistory:
-    """A document for each thread, for each day's messages outside threads, and for each file.
+    """A document per thread, per day of messages outside threads, and per file.
 
-    Only members of a channel may read what was said there. ``read`` goes through the whole history
-    of every channel, so that edits and deletions follow and late replies are found; old threads
-    that look unchanged are taken from ``memory`` where ``reread_days`` allows it. It raises
-    SourceError when one channel cannot be read: nothing is deleted then.
+    Only members of a channel may read its documents. ``read`` goes through the whole history of
+    every channel, so that edits, deletions and late replies are found; old threads that look
+    unchanged are taken from the cache where ``reread_days`` allows it. It raises SourceError when
+    one channel cannot be read: nothing is deleted then.
     """
 
     def __init__(
         self,
         table: SlackSource,
         limits: ExtractionTable | None = None,
-        memory: Path | None = None,
+        cache_path: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = table.name
         self._table = table
         self._limits = limits or ExtractionTable()
-        self._memory = memory
+        self._cache_path = cache_path
         self._clock = clock
 
     def read(self) -> Iterator[Document | Unreadable]:
@@ -62,13 +66,13 @@ class SlackHistory:
         client = SlackClient(self.name, token, self._table.api_url)
         channels = self._channels(client)
         with (
-            SourceMemory(self._memory) as memory,
-            Extracts(self._limits, memory, self._clock, _FILES_ARE_BELIEVED) as extracts,
+            SourceCache(self._cache_path) as cache,
+            CachedExtractor(self._limits, cache, self._clock, _TRUST_FILES_SECONDS) as extractor,
         ):
-            reading = _Reading(self._table, client, memory, extracts, self._limits, self._clock())
+            reading = _Reading(self._table, client, cache, extractor, self._limits, self._clock())
             for channel in channels:
                 yield from reading.channel(channel)
-            memory.forget_all_but(reading.known | extracts.asked)
+            cache.remove_all_but(reading.used_keys | extractor.used_keys)
 
     def _channels(self, client: SlackClient) -> list[Payload]:
         found = {str(channel["id"]): channel for channel in client.channels()}
@@ -87,22 +91,22 @@ class SlackHistory:
 
 
 class _Reading:
-    """One pass over the channels; ``known`` are the keys of its memory that are still needed."""
+    """One pass over the channels; ``used_keys`` are those of its cache that are still needed."""
 
     def __init__(
         self,
         table: SlackSource,
         client: SlackClient,
-        memory: SourceMemory,
-        extracts: Extracts,
+        cache: SourceCache,
+        extractor: CachedExtractor,
         limits: ExtractionTable,
         now: float,
     ) -> None:
-        self.known: set[str] = set()
+        self.used_keys: set[str] = set()
         self._table = table
         self._client = client
-        self._memory = memory
-        self._extracts = extracts
+        self._cache = cache
+        self._extractor = extractor
         self._most = limits.file_megabytes * 2**20
         self._now = now
         self._own = client.own_ids()
@@ -120,12 +124,12 @@ class _Reading:
             elif message.get("thread_ts", message["ts"]) == message["ts"]:
                 alone.append(message)
                 files |= self._files([message])
-        for day, messages in groupby(alone, key=lambda message: moment(message["ts"]).date()):
+        for day, messages in groupby(alone, key=lambda message: sent_at(message["ts"]).date()):
             kept = [
                 message
                 for message in messages
-                if is_speech(message, self._own)
-                and not is_talk_with_bot_alone([message], self._own)
+                if is_content(message, self._own)
+                and not is_monologue_with_bot([message], self._own)
             ]
             yield from self._document(channel, str(day), f"#{channel['name']} on {day}", kept)
         for file in files.values():
@@ -133,17 +137,17 @@ class _Reading:
 
     def _thread(self, channel: Payload, thread: Sequence[Payload]) -> Iterator[Document]:
         root = thread[0]["ts"]
-        if not is_talk_with_bot_alone(thread, self._own):
-            first = next((each for each in thread if is_speech(each, self._own)), thread[0])
-            said = first_line(first, self._client.name) or f"{moment(root):%Y-%m-%d}"
+        if not is_monologue_with_bot(thread, self._own):
+            first = next((each for each in thread if is_content(each, self._own)), thread[0])
+            said = first_line(first, self._client.name) or f"{sent_at(root):%Y-%m-%d}"
             yield from self._document(channel, root, f"#{channel['name']}: {said}", thread)
 
     def _document(
         self, channel: Payload, key: str, title: str, messages: Sequence[Payload]
     ) -> Iterator[Document]:
-        """One document, or none where nobody says anything."""
-        speech = [message for message in messages if is_speech(message, self._own)]
-        parts = [part for message in speech if (part := spoken(message, self._client.name))]
+        """One document, or none where no message has text."""
+        content = [message for message in messages if is_content(message, self._own)]
+        parts = [part for message in content if (part := as_markdown(message, self._client.name))]
         if parts:
             yield Document(
                 id=f"{self._table.name}:{channel['id']}/{key}",
@@ -152,45 +156,45 @@ class _Reading:
                 text="\n\n".join(parts),
                 audience=Audience.of(f"slack_channel:{channel['id']}"),
                 url=self._permalink(channel["id"], messages[0]["ts"]),
-                modified=moment(speech[-1]["ts"]),
+                modified=sent_at(content[-1]["ts"]),
             )
 
     def _replies(self, channel: str, root: Payload) -> list[Payload]:
-        """From memory only for an old thread whose root and latest reply are as they were."""
+        """From the cache only for an old thread whose root and latest reply have not changed."""
         days, key = self._table.reread_days, f"thread {channel}/{root['ts']}"
-        self.known.add(key)
+        self.used_keys.add(key)
         latest = float(root.get("latest_reply") or self._now)
         signs = [root.get(sign) for sign in ("reply_count", "latest_reply", "edited", "text")]
         fingerprint = hashlib.sha256(json.dumps(signs).encode()).hexdigest()
-        if days is not None and self._now - latest > days * _A_DAY:
-            known = self._memory.recall(key)
+        if days is not None and self._now - latest > days * _DAY:
+            known = self._cache.get(key)
             if known is not None and known.fingerprint == fingerprint:
-                remembered: list[Payload] = json.loads(known.value)
-                return remembered
+                replies: list[Payload] = json.loads(known.value)
+                return replies
         replies = self._client.replies(channel, root["ts"])
         if days is not None:
             value = json.dumps(replies)
-            self._memory.remember(key, Remembered(fingerprint, "", self._now, value))
+            self._cache.put(key, CacheEntry(fingerprint, "", self._now, value))
         return replies
 
     def _permalink(self, channel: str, ts: str) -> str:
-        """Asked for once: a message's address does not change."""
+        """Asked for once per message, whose address does not change."""
         key = f"link {channel}/{ts}"
-        self.known.add(key)
-        known = self._memory.recall(key)
+        self.used_keys.add(key)
+        known = self._cache.get(key)
         if known is not None:
             return known.value
         link = self._client.permalink(channel, ts)
         if link:
-            self._memory.remember(key, Remembered("", "", self._now, link))
+            self._cache.put(key, CacheEntry("", "", self._now, link))
         return link
 
     def _files(self, messages: Sequence[Payload]) -> dict[str, Payload]:
-        """By id, those kept by Slack that hold text."""
+        """By id: files that Slack itself keeps and whose text can be extracted."""
         return {
             file["id"]: file
             for message in messages
-            if is_speech(message, self._own)
+            if is_content(message, self._own)
             for file in message.get("files") or ()
             if _suffix(file) and file.get("url_private") and not file.get("is_external")
         }
@@ -199,7 +203,7 @@ class _Reading:
         identifier = f"{self._table.name}:{channel['id']}/{file['id']}"
         address, name = str(file["url_private"]), str(file.get("name") or file["id"])
         try:
-            extracted = self._extracts.of(
+            extracted = self._extractor.extract(
                 f"file {channel['id']}/{file['id']}",
                 f"{file.get('size')} {file.get('timestamp')} {file.get('updated')}",
                 int(file.get("size") or 0),
@@ -215,13 +219,86 @@ class _Reading:
             text=extracted.text,
             audience=Audience.of(f"slack_channel:{channel['id']}"),
             url=str(file.get("permalink") or ""),
-            modified=moment(str(file["timestamp"])) if file.get("timestamp") else None,
+            modified=sent_at(str(file["timestamp"])) if file.get("timestamp") else None,
         )
 
 
 def _suffix(file: Payload) -> str:
-    """The suffix by which a file is extracted, or nothing."""
+    """The suffix that chooses the file's reader, empty if there is none."""
     suffix = PurePosixPath(str(file.get("name") or "")).suffix.lower()
     if suffix in KINDS:
         return suffix
     return ".txt" if str(file.get("mimetype") or "").startswith("text/") else ""
+
+
+def is_content(message: Payload, own: frozenset[str]) -> bool:
+    """Whether a message is content by a person or another bot: no event, not by this bot."""
+    return message.get("subtype", "") in _CONTENT and _speaker_ids(message).isdisjoint(own)
+
+
+def is_monologue_with_bot(thread: Sequence[Payload], own: frozenset[str]) -> bool:
+    """Whether one person alone talks with the bot: such questions, found again, answer nothing."""
+    speakers = {_speaker(message) for message in thread if is_content(message, own)}
+    addressed = any(
+        not _speaker_ids(message).isdisjoint(own)
+        or any(f"<@{each}" in message.get("text", "") for each in own)
+        for message in thread
+    )
+    return addressed and len(speakers) <= 1
+
+
+def _speaker_ids(message: Payload) -> set[str]:
+    return {str(message.get(key)) for key in ("user", "bot_id") if message.get(key)}
+
+
+def sent_at(ts: str) -> datetime:
+    return datetime.fromtimestamp(float(ts), UTC)
+
+
+def as_markdown(message: Payload, names: Names) -> str:
+    """``Alice (2025-01-31 14:05): her message``, in UTC; empty for a message without text."""
+    text = message_text(message, names)
+    if not text:
+        return ""
+    speaker = _bot_name(message) or names(_speaker(message))
+    return f"{speaker} ({sent_at(message['ts']):%Y-%m-%d %H:%M}): {text}"
+
+
+def message_text(message: Payload, names: Names) -> str:
+    """A message's own text, or else the fallback texts of its attachments."""
+    text = str(message.get("text") or "")
+    if not text.strip():
+        fallbacks = (each.get("fallback") for each in message.get("attachments") or ())
+        text = "\n".join(str(each) for each in fallbacks if each)
+    return unescape(_MARKUP.sub(lambda found: _shown(found, names), text)).strip()
+
+
+def first_line(message: Payload, names: Names) -> str:
+    """The first line that is not blank, as plain text, cut between words at 100 characters."""
+    first = next((line for line in message_text(message, names).splitlines() if line.strip()), "")
+    words = plain(first.lstrip("#> ").strip("`"))
+    if len(words) <= _MAX_TITLE_LENGTH:
+        return words
+    return words[:_MAX_TITLE_LENGTH].rsplit(" ", 1)[0] + " …"
+
+
+def _speaker(message: Payload) -> str:
+    return str(message.get("user") or message.get("bot_id") or "")
+
+
+def _bot_name(message: Payload) -> str:
+    profile = message.get("bot_profile") or {}
+    name = profile.get("name") or message.get("username")
+    return str(name or ("a bot" if not message.get("user") else ""))
+
+
+def _shown(found: re.Match[str], names: Names) -> str:
+    """``<@U1>``, ``<#C1|help>``, ``<!here>`` and ``<https://…|words>`` as Slack displays them."""
+    kind, target, label = found.groups()
+    if kind == "@":
+        return f"@{names(target)}"
+    if kind == "#":
+        return f"#{label or target}"
+    if kind == "!":
+        return label or f"@{target.partition('^')[0]}"
+    return f"[{label}]({target})" if label else target

@@ -1,4 +1,4 @@
-"""The port that every store implements."""
+"""The port that every store implements, and the checks on what is written and asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from indexer.documents import Audience, Chunk, Document, Passage, Vectors
+from indexer.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +96,27 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def check_document(
+    document: Document, chunks: Sequence[Chunk], vectors: Vectors, dimension: int
+) -> None:
+    """Raises StoreError unless there is one vector of ``dimension`` numbers for each chunk."""
+    if len(vectors) != len(chunks) or vectors.shape[1:] != (dimension,):
+        raise StoreError(
+            f"{document.id}: {len(chunks)} chunks came with vectors of shape {vectors.shape}; "
+            f"the index needs ({len(chunks)}, {dimension})."
+        )
+    if not np.all(np.isfinite(vectors)):
+        raise StoreError(f"{document.id}: its vectors are not numbers; check the embedder.")
+    if any(chunk.document_id != document.id for chunk in chunks):
+        raise StoreError(f"{document.id} came with chunks of another document.")
+
+
+def check_request(request: SearchRequest, dimension: int) -> None:
+    """Raises StoreError unless the question's vector has the index's dimension."""
+    if request.vector.shape != (dimension,):
+        raise StoreError(
+            f"The question's vector has shape {request.vector.shape}, the index has "
+            f"{dimension} dimensions; use the embedder that built the index."
+        )

@@ -1,25 +1,72 @@
-"""The default store: one SQLite file, FTS5 for words, exact vectors in memory."""
+"""The default store: one SQLite file with FTS5 for the lexical leg, exact dense search in memory.
+
+The lexical leg is FTS5's ``bm25()`` (Robertson & Zaragoza 2009, "The Probabilistic Relevance
+Framework: BM25 and Beyond") with SQLite's fixed k1 = 1.2 and b = 0.75. It deviates where SQLite
+does (https://sqlite.org/fts5.html#the_bm25_function): a term in more than half of the rows counts
+next to nothing instead of less than nothing, and document frequencies are those of the whole
+index, not of what one audience may read.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty, LifoQueue
 
 import numpy as np
 
 from indexer.documents import Audience, Chunk, Document, Passage, Vectors
-from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest
-from indexer.stores.checks import check_document, check_request
+from indexer.errors import StoreError, StoreOutdated
+from indexer.stores.base import (
+    Frequencies,
+    IndexedDocument,
+    SearchRequest,
+    check_document,
+    check_request,
+)
 from indexer.stores.fusion import fuse
 from indexer.stores.matrix import Matrix, Snapshot, View
-from indexer.stores.sqlite_file import SqliteFile
 from indexer.stores.terms import match_expression, phrase
+from indexer.write_ahead import use_write_ahead_log
+
+SCHEMA_VERSION = 1
+_APPLICATION = 0x4C4F5245  # "LORE"
+_BUSY_SECONDS = 30.0
+_TABLES = """
+CREATE TABLE state (identity TEXT, epoch TEXT, generation INTEGER);
+CREATE TABLE audience (number INTEGER PRIMARY KEY, principals TEXT UNIQUE);
+CREATE TABLE document (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, source TEXT, digest TEXT,
+    title TEXT, url TEXT, modified TEXT, chunks INTEGER,
+    audience INTEGER REFERENCES audience (number)
+);
+CREATE TABLE chunk (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    document INTEGER REFERENCES document (number) ON DELETE CASCADE,
+    position INTEGER, headers TEXT, context TEXT, text TEXT
+);
+CREATE INDEX chunk_of_document ON chunk (document);
+CREATE TABLE vector (
+    chunk INTEGER PRIMARY KEY REFERENCES chunk (number) ON DELETE CASCADE, value BLOB
+);
+CREATE VIRTUAL TABLE word USING fts5 (
+    context, text, content = 'chunk', content_rowid = 'number', tokenize = 'porter unicode61'
+);
+CREATE TRIGGER chunk_added AFTER INSERT ON chunk BEGIN
+    INSERT INTO word (rowid, context, text) VALUES (new.number, new.context, new.text);
+END;
+CREATE TRIGGER chunk_removed AFTER DELETE ON chunk BEGIN
+    INSERT INTO word (word, rowid, context, text)
+    VALUES ('delete', old.number, old.context, old.text);
+END;
+"""
 
 _CONTEXT_WEIGHT = 2.0
 _TEXT_WEIGHT = 1.0
@@ -36,14 +83,14 @@ JOIN audience ON audience.number = document.audience
 WHERE chunk.number IN (SELECT value FROM json_each(?))
 """
 
-_MOST_VIEWS = 64
+_MAX_VIEWS = 64
 
 
 class SqliteStore:
-    """Documents, chunks, words, vectors and audiences in one file; see the ``Store`` port.
+    """Documents, chunks, terms, vectors and audiences in one file; see the ``Store`` port.
 
-    Good for some 200,000 chunks of one machine. ``identity`` names embedder and chunker: a file
-    of another identity raises StoreOutdated. ``dimension`` is the vectors' length.
+    For one machine and up to some 200,000 chunks. ``identity`` names embedder and chunker: a file
+    of another identity raises StoreOutdated. ``dimension`` is the number of columns of all vectors.
     """
 
     def __init__(self, path: Path, identity: str, dimension: int) -> None:
@@ -108,13 +155,13 @@ class SqliteStore:
 
     def search(self, request: SearchRequest) -> list[Passage]:
         check_request(request, self._dimension)
-        with self._seen_by(request.audience, request.sources) as (connection, view):
+        with self._visible_to(request.audience, request.sources) as (connection, view):
             return self._found(connection, view, request)
 
     def frequencies(
         self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
     ) -> Frequencies:
-        with self._seen_by(audience, sources) as (connection, view):
+        with self._visible_to(audience, sources) as (connection, view):
             return Frequencies(view.size, {word: _count(connection, word) for word in words})
 
     def publish(self, path: Path) -> None:
@@ -125,14 +172,14 @@ class SqliteStore:
         self._file.close()
 
     @contextmanager
-    def _seen_by(
+    def _visible_to(
         self, reader: Audience, sources: frozenset[str]
     ) -> Iterator[tuple[sqlite3.Connection, View]]:
-        """One moment of the index as this reader may see it, in SQL by ``admitted(number)``."""
+        """One snapshot of what this reader may see, in SQL by ``admitted(chunk.number)``."""
         while True:
             with self._file.reading() as connection:
                 snapshot = self._matrix.at(connection, self._generation(connection))
-                # Another thread has read a later commit: look again rather than mix two moments.
+                # Another thread has read a later commit: read again rather than mix the two.
                 if snapshot is not None:
                     view = self._views.of(snapshot, reader, sources, connection)
                     connection.create_function("admitted", 1, view.mask.__getitem__)
@@ -176,7 +223,7 @@ class SqliteStore:
 
 @lru_cache(maxsize=65_536)
 def _audience(principals: str) -> Audience:
-    """The same words always mean the same readers, so a change of readers is another key."""
+    """Cached for good: other principals are another key."""
     return Audience(frozenset(json.loads(principals)))
 
 
@@ -190,10 +237,10 @@ def _audience_number(connection: sqlite3.Connection, audience: Audience) -> int:
 
 
 class _Views:
-    """What readers may see of the newest snapshot.
+    """A cache of what each reader may see of the newest snapshot.
 
     The key is the reader's whole audience and the sources that are searched. Every commit, also
-    one that changes only an audience, makes a new snapshot, with which all views are forgotten.
+    one that changes only an audience, makes a new snapshot, which empties the cache.
     """
 
     def __init__(self) -> None:
@@ -209,7 +256,7 @@ class _Views:
         connection: sqlite3.Connection,
     ) -> View:
         with self._lock:
-            if self._snapshot is not snapshot or len(self._known) >= _MOST_VIEWS:
+            if self._snapshot is not snapshot or len(self._known) >= _MAX_VIEWS:
                 self._snapshot, self._known = snapshot, {}
             known = self._known
         view = known.get((reader, sources))
@@ -277,3 +324,153 @@ def _passage(fields: Sequence[object], score: float, similarity: float, lexical:
         url=str(url),
         modified=datetime.fromisoformat(str(modified)) if modified else None,
     )
+
+
+class SqliteFile:
+    """A pool of connections to one index file; a connection is used by one thread at a time.
+
+    Raises StoreError for a file that is damaged or no index of ours, StoreOutdated for an index of
+    another identity; neither is modified.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path = path
+        self.identity = f"{identity} schema-{SCHEMA_VERSION}"
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._open = True
+        with self._errors_explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with self.reading() as connection:
+            new = self._is_new(connection)
+        if new:
+            with self.writing() as connection:
+                if self._is_new(connection):
+                    self._create(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A read transaction: all of its queries see one snapshot."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction, atomic; waits up to 30 seconds for other writers."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def publish(self, path: Path) -> None:
+        """Make the index at ``path`` equal to this one in one transaction: readers see old or new.
+
+        By SQLite's backup API, never by renaming: a file renamed over a database that is in use is
+        combined with that one's write-ahead log (https://sqlite.org/howtocorrupt.html).
+        """
+        with (
+            self._errors_explained(),
+            closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as target,
+            self._borrowed() as source,
+        ):
+            source.backup(target)
+
+    def close(self) -> None:
+        self._open = False
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    def check_identity(self, identity: str) -> None:
+        if identity != self.identity:
+            raise StoreOutdated(
+                f"The index {self.path} was built by {identity}, not by {self.identity}; "
+                "run `lorebot-index sync` to rebuild it and restart what has it open."
+            )
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Whether the file is empty. Raises StoreError for a database that is not ours."""
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application == _APPLICATION:
+            self.check_identity(*connection.execute("SELECT identity FROM state").fetchone())
+        elif tables:
+            raise StoreError(
+                f"{self.path} is a database of something else; "
+                "move it away or set LOREBOT_DATA_DIR."
+            )
+        return bool(application != _APPLICATION)
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        for statement in _statements(_TABLES):
+            connection.execute(statement)
+        connection.execute("INSERT INTO state VALUES (?, ?, 0)", (self.identity, uuid.uuid4().hex))
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._errors_explained(), self._borrowed() as connection:
+            connection.execute(begin)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        if not self._open:
+            raise StoreError(f"The index {self.path} is closed.")
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            if self._open:
+                self._idle.put(connection)
+            else:
+                connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            use_write_ahead_log(connection, _BUSY_SECONDS)
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"The index {self.path} cannot be used ({error}); check that the folder is "
+                "writable, has free space, and that no other program holds the file."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self.path} is damaged or no index ({error}); "
+                "move it away and run `lorebot-index sync` to build a new one."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"The index {self.path} cannot be made ({error.strerror}); set LOREBOT_DATA_DIR."
+            ) from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one, because ``executescript`` would commit the transaction around them."""
+    waiting = ""
+    for line in script.splitlines():
+        waiting += line + "\n"
+        if sqlite3.complete_statement(waiting):
+            yield waiting
+            waiting = ""

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from indexer.settings import StoreTable
 from indexer.stores.base import Store
 from indexer.stores.sqlite import SqliteStore
-from indexer.stores.weaviate import WeaviateStore
-from indexer.stores.weaviate_server import WeaviateServer
+from indexer.stores.weaviate.server import WeaviateServer
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.services.weaviate_standin import WeaviateStandIn
 
 DIMENSION = 8

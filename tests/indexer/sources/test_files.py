@@ -10,7 +10,7 @@ from indexer.documents import Audience, Document
 from indexer.errors import SourceError
 from indexer.settings import FilesSource as FilesTable
 from indexer.sources.base import Unreadable
-from indexer.sources.files import FilesSource
+from indexer.sources.files import FilesSource, matches
 from tests.indexer import small_files
 
 
@@ -199,14 +199,14 @@ def test_files_of_other_kinds_are_extracted_and_bad_ones_named(tmp_path: Path) -
 
 def test_an_extracted_file_that_vanishes_leaves_the_memory(tmp_path: Path) -> None:
     write(tmp_path / "in", {"a.html": "<p>A</p>", "b.html": "<p>Private</p>"})
-    memory = tmp_path / "memory.sqlite"
+    cache = tmp_path / "cache.sqlite"
     source = FilesSource(
-        FilesTable(name="docs", path=tmp_path / "in", audience=("public",)), memory=memory
+        FilesTable(name="docs", path=tmp_path / "in", audience=("public",)), cache_path=cache
     )
     assert len(list(source.read())) == 2
     (tmp_path / "in/b.html").unlink()
     assert len(list(source.read())) == 1
-    assert b"Private" not in memory.read_bytes()
+    assert b"Private" not in cache.read_bytes()
 
 
 def test_a_folder_has_readers_of_its_own(tmp_path: Path) -> None:
@@ -247,3 +247,19 @@ def test_a_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
     )
     (reported,) = [one for one in FilesSource(table).read() if isinstance(one, Unreadable)]
     assert reported.reason.startswith('audiences "leeds/**": no file matches')
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "does_not"),
+    [
+        ("leads/**", ["leads/a.md", "leads/b/c.md"], ["leads.md", "x/leads/a.md", "leadsx/a.md"]),
+        ("**/hr/*", ["hr/a.md", "x/y/hr/a.md"], ["hr/b/a.md", "xhr/a.md"]),
+        ("*.md", ["a.md"], ["b/a.md", "amd", "a.mdx"]),
+        ("a?[b]/**", ["ax[b]/c"], ["axb/c", "a/[b]/c"]),
+    ],
+)
+def test_stars_mean_names_and_double_stars_folders(
+    pattern: str, fits: list[str], does_not: list[str]
+) -> None:
+    assert all(matches(path, pattern) for path in fits)
+    assert not any(matches(path, pattern) for path in does_not)

@@ -86,9 +86,9 @@ class Attached:
             }
         )
 
-    def read(self, memory: Path | None = None) -> list[Document | Unreadable]:
+    def read(self, cache_path: Path | None = None) -> list[Document | Unreadable]:
         table = SlackSource(name="chat", token=SecretStr("xoxb"), api_url=f"{self.url}/api/")
-        return list(SlackHistory(table, memory=memory).read())
+        return list(SlackHistory(table, cache_path=cache_path).read())
 
     def close(self) -> None:
         self._server.shutdown()

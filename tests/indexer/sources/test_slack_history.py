@@ -38,7 +38,7 @@ def history(
     *,
     channels: tuple[str, ...] = (HELP,),
     reread_days: int | None = None,
-    memory: Path | None = None,
+    cache_path: Path | None = None,
     now: float = MONDAY + 365 * A_DAY,
 ) -> SlackHistory:
     table = SlackSource(
@@ -48,7 +48,7 @@ def history(
         channels=channels,
         reread_days=reread_days,
     )
-    return SlackHistory(table, memory=memory, clock=lambda: now)
+    return SlackHistory(table, cache_path=cache_path, clock=lambda: now)
 
 
 def read(source: SlackHistory) -> dict[str, Document]:
@@ -154,7 +154,7 @@ def test_old_threads_that_look_unchanged_are_not_asked_for_again(
 ) -> None:
     root = workspace.post(ALICE, HELP, "Where?")
     workspace.post(BOB, HELP, "Here.", root)
-    source = history(workspace, reread_days=30, memory=tmp_path / "chat.sqlite")
+    source = history(workspace, reread_days=30, cache_path=tmp_path / "chat.sqlite")
     first = read(source)
     assert read(source) == first
     assert calls(workspace)["conversations.replies"] == 1
@@ -168,8 +168,8 @@ def test_old_threads_that_look_unchanged_are_not_asked_for_again(
 def test_young_threads_are_always_asked_for_again(workspace: Workspace, tmp_path: Path) -> None:
     root = workspace.post(ALICE, HELP, "Where?")
     reply = workspace.post(BOB, HELP, "Hre.", root)
-    memory = tmp_path / "chat.sqlite"
-    source = history(workspace, reread_days=30, memory=memory, now=MONDAY + 29 * A_DAY)
+    cache_path = tmp_path / "chat.sqlite"
+    source = history(workspace, reread_days=30, cache_path=cache_path, now=MONDAY + 29 * A_DAY)
     read(source)
     workspace.edit(BOB, HELP, reply, "Here.")
     (found,) = read(source).values()
@@ -180,13 +180,13 @@ def test_deleted_messages_leave_the_memory(workspace: Workspace, tmp_path: Path)
     root = workspace.post(ALICE, HELP, "Where?")
     reply = workspace.post(BOB, HELP, "A private sentence", root)
     workspace.post(ALICE, HELP, "Stay")
-    memory = tmp_path / "chat.sqlite"
-    source = history(workspace, reread_days=30, memory=memory)
+    cache_path = tmp_path / "chat.sqlite"
+    source = history(workspace, reread_days=30, cache_path=cache_path)
     read(source)
     workspace.delete(BOB, HELP, reply)
     workspace.delete(ALICE, HELP, root)
     read(source)
-    assert b"private sentence" not in memory.read_bytes()
+    assert b"private sentence" not in cache_path.read_bytes()
 
 
 def test_a_rate_limit_is_waited_for(workspace: Workspace) -> None:

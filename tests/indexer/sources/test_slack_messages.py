@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.sources.slack_messages import first_line, is_speech, spoken, written
+from indexer.sources.slack_history import as_markdown, first_line, is_content, message_text
 
 OWN = frozenset({"U0BOT", "B0BOT"})
 
@@ -25,27 +25,27 @@ def names(user: str) -> str:
     ],
 )
 def test_markup_is_shown_as_words(wire: str, seen: str) -> None:
-    assert written({"text": wire}, names) == seen
+    assert message_text({"text": wire}, names) == seen
 
 
 @pytest.mark.parametrize("subtype", ["channel_join", "channel_leave", "channel_topic", "tombstone"])
-def test_noise_is_no_speech(subtype: str) -> None:
-    assert not is_speech({"user": "U1", "subtype": subtype}, OWN)
-    assert is_speech({"user": "U1"}, OWN)
-    assert is_speech({"user": "U1", "subtype": "thread_broadcast"}, OWN)
+def test_noise_is_no_content(subtype: str) -> None:
+    assert not is_content({"user": "U1", "subtype": subtype}, OWN)
+    assert is_content({"user": "U1"}, OWN)
+    assert is_content({"user": "U1", "subtype": "thread_broadcast"}, OWN)
 
 
-def test_the_bot_itself_is_no_speech_but_other_bots_are() -> None:
-    assert not is_speech({"bot_id": "B0BOT", "subtype": "bot_message"}, OWN)
-    assert not is_speech({"user": "U0BOT"}, OWN)
+def test_the_bot_itself_is_no_content_but_other_bots_are() -> None:
+    assert not is_content({"bot_id": "B0BOT", "subtype": "bot_message"}, OWN)
+    assert not is_content({"user": "U0BOT"}, OWN)
     message = {"bot_id": "B2", "subtype": "bot_message", "username": "Deploys", "ts": "0.0"}
-    assert is_speech(message, OWN)
+    assert is_content(message, OWN)
     alert = {**message, "text": "", "attachments": [{"fallback": "Version 3 is live"}]}
-    assert spoken(alert, names) == "Deploys (1970-01-01 00:00): Version 3 is live"
+    assert as_markdown(alert, names) == "Deploys (1970-01-01 00:00): Version 3 is live"
 
 
 def test_a_message_without_words_is_left_out() -> None:
-    assert spoken({"user": "U1", "text": " ", "ts": "0.0"}, names) == ""
+    assert as_markdown({"user": "U1", "text": " ", "ts": "0.0"}, names) == ""
 
 
 def test_a_first_line_has_no_markup_and_ends_at_a_word() -> None:

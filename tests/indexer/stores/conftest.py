@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from indexer.settings import StoreTable
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.conftest import DIMENSION
 from tests.services.weaviate_standin import WeaviateStandIn
 

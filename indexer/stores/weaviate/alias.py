@@ -8,13 +8,13 @@ from functools import partial
 
 from indexer.errors import StoreOutdated
 from indexer.settings import StoreTable
-from indexer.stores.weaviate_schema import (
+from indexer.stores.weaviate.schema import (
     SCHEMA_VERSION,
     Names,
     chunks_collection,
     documents_collection,
 )
-from indexer.stores.weaviate_server import RefusedByServer, WeaviateServer
+from indexer.stores.weaviate.server import RefusedByServer, WeaviateServer
 
 _DAY = 24 * 3600 * 10**6
 

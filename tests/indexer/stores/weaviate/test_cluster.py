@@ -9,11 +9,11 @@ import pytest
 
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
-from indexer.stores import weaviate_nodes
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate import collections
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.test_store import ENGINEERS, found_texts, put, search
-from tests.indexer.stores.test_weaviate import opened
-from tests.indexer.stores.test_weaviate_steps import delete, narrow
+from tests.indexer.stores.weaviate.test_steps import delete, narrow
+from tests.indexer.stores.weaviate.test_store import opened
 from tests.services.weaviate_standin import WeaviateStandIn
 
 NODES = ("node1", "node2", "node3")
@@ -21,7 +21,7 @@ NODES = ("node1", "node2", "node3")
 
 @pytest.fixture
 def standin(standin: WeaviateStandIn, monkeypatch: pytest.MonkeyPatch) -> WeaviateStandIn:
-    monkeypatch.setattr(weaviate_nodes, "_SECONDS", 0.0)
+    monkeypatch.setattr(collections, "_SECONDS", 0.0)
     standin.nodes = dict.fromkeys(NODES, "HEALTHY")
     return standin
 
@@ -174,7 +174,7 @@ def test_a_node_that_is_slow_to_hear_of_the_others_is_there(
 def test_nodes_are_asked_once_a_second_however_much_is_searched(
     standin: WeaviateStandIn, store: WeaviateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weaviate_nodes, "_SECONDS", 60.0)
+    monkeypatch.setattr(collections, "_SECONDS", 60.0)
     standin.calls.clear()
     for _ in range(3):
         search(store, "secret")

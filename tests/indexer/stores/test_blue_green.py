@@ -10,36 +10,36 @@ import pytest
 
 from indexer.errors import IndexSettingsError, StoreOutdated
 from indexer.settings import IndexSettings, StoreTable, load
-from indexer.stores.places import Place, place_of
+from indexer.stores.blue_green import BlueGreen, blue_green
 from indexer.stores.sqlite import SqliteStore
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.conftest import DIMENSION
 from tests.contracts.test_store import found_texts, put
 
-Places = Callable[[str], Place]
+OfIdentity = Callable[[str], BlueGreen]
 
 
 @pytest.fixture(params=["sqlite", "weaviate"])
-def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+def of_identity(request: pytest.FixtureRequest, tmp_path: Path) -> OfIdentity:
     """Of each identity, in the same settings."""
     table = StoreTable()
     if request.param == "weaviate":
         table = request.getfixturevalue("table")
     settings = IndexSettings(data_dir=tmp_path, store=table)
-    return lambda identity: place_of(settings, identity, DIMENSION)
+    return lambda identity: blue_green(settings, identity, DIMENSION)
 
 
 def test_the_settings_say_which_store(tmp_path: Path, table: StoreTable) -> None:
     for given, expected in ((StoreTable(), SqliteStore), (table, WeaviateStore)):
         settings = IndexSettings(data_dir=tmp_path, store=given)
-        with closing(place_of(settings, "old", DIMENSION).open()) as store:
+        with closing(blue_green(settings, "old", DIMENSION).open()) as store:
             assert isinstance(store, expected)
 
 
-def test_a_rebuilt_index_takes_the_place_of_the_outdated_one(places: Places) -> None:
-    with closing(places("old").open()) as old:
+def test_a_rebuilt_index_takes_the_place_of_the_outdated_one(of_identity: OfIdentity) -> None:
+    with closing(of_identity("old").open()) as old:
         put(old, "one", "old")
-    new = places("new")
+    new = of_identity("new")
     with pytest.raises(StoreOutdated):
         new.open()
     with closing(new.rebuild()) as rebuilt:
@@ -52,14 +52,14 @@ def test_a_rebuilt_index_takes_the_place_of_the_outdated_one(places: Places) -> 
     with closing(new.open()) as store:
         assert found_texts(store) == ["new"]
     with pytest.raises(StoreOutdated):
-        places("old").open()
+        of_identity("old").open()
 
 
-def test_publishing_without_a_rebuild_changes_nothing(places: Places) -> None:
-    place = places("old")
-    with closing(place.open()) as store:
+def test_publishing_without_a_rebuild_changes_nothing(of_identity: OfIdentity) -> None:
+    index = of_identity("old")
+    with closing(index.open()) as store:
         put(store, "one", "text")
-        place.publish()
+        index.publish()
         assert found_texts(store) == ["text"]
 
 

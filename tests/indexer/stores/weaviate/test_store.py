@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
-from indexer.stores.weaviate import WeaviateStore
-from indexer.stores.weaviate_server import WeaviateServer
+from indexer.stores.weaviate.server import WeaviateServer
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.conftest import DIMENSION
 from tests.contracts.test_store import ENGINEERS, found_texts, put, search
 from tests.services.weaviate_standin import Fault, WeaviateStandIn, slow
@@ -84,7 +84,7 @@ class TestAway:
             raise StoreError("It went away just then.")
 
         monkeypatch.setattr(WeaviateServer, "close", closing_and_told)
-        monkeypatch.setattr("indexer.stores.weaviate.WeaviateCollections", away)
+        monkeypatch.setattr("indexer.stores.weaviate.store.WeaviateCollections", away)
         with pytest.raises(StoreError, match="just then"):
             opened(table)
         assert len(closed) == 1

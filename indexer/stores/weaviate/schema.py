@@ -25,7 +25,7 @@ from weaviate.classes.data import DataObject
 
 from indexer.documents import Audience, Chunk, Document, Vectors
 from indexer.stores.base import IndexedDocument
-from indexer.stores.stems import terms
+from indexer.stores.terms import index_terms
 
 SCHEMA_VERSION = 2
 VECTOR = "default"
@@ -178,8 +178,8 @@ def chunk_properties(chunk: Chunk, title: str) -> dict[str, Any]:
         "position": chunk.position,
         "headers": list(chunk.headers),
         "text": chunk.text,
-        "context_words": " ".join(terms(chunk.context(title))),
-        "text_words": " ".join(terms(chunk.text)),
+        "context_words": " ".join(index_terms(chunk.context(title))),
+        "text_words": " ".join(index_terms(chunk.text)),
     }
 
 

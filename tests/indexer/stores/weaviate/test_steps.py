@@ -12,7 +12,7 @@ import pytest
 
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.conftest import DIMENSION
 from tests.contracts.test_store import ENGINEERS, PUBLIC, found_texts, put, unit
 from tests.services.weaviate_standin import Fault, WeaviateStandIn, no_fault

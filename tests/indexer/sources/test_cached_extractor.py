@@ -10,20 +10,19 @@ from indexer.errors import DocumentError
 from indexer.extraction import Extractor
 from indexer.formats.extracted import Extracted
 from indexer.settings import ExtractionTable
-from indexer.sources.extracts import Extracts
-from indexer.sources.memory import SourceMemory
+from indexer.sources.cache import CachedExtractor, SourceCache
 
 A_DAY = 24 * 60 * 60
 
 
 class Watched:
-    """Extracts over one file, at a time of our choosing; counts what is really extracted."""
+    """A CachedExtractor over one file, at a time of our choosing; counts real extractions."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path = folder / "page.html"
         self.limits = ExtractionTable()
         self.extracted = 0
-        self.memory = SourceMemory(None)
+        self.cache = SourceCache(None)
         self.write("Text")
         self.now = self.path.stat().st_mtime + 10
         extract = Extractor.extract
@@ -38,8 +37,8 @@ class Watched:
         self.path.write_text(text)
 
     def read(self) -> str:
-        with Extracts(self.limits, self.memory, lambda: self.now) as extracts:
-            return extracts.of_file(self.path, "page").text
+        with CachedExtractor(self.limits, self.cache, lambda: self.now) as extractor:
+            return extractor.extract_file(self.path, "page").text
 
     def pretend_unchanged(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         """Other content of the same length behind the same ``stat``."""
@@ -52,7 +51,7 @@ class Watched:
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     watched = Watched(tmp_path, monkeypatch)
     yield watched
-    watched.memory.close()
+    watched.cache.close()
 
 
 def test_an_unchanged_file_is_not_even_opened(

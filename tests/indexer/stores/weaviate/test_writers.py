@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from indexer.errors import StoreError
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.test_store import found_texts, put
-from tests.indexer.stores.test_weaviate_steps import WRITES, delete, narrow
+from tests.indexer.stores.weaviate.test_steps import WRITES, delete, narrow
 from tests.services.weaviate_standin import WeaviateStandIn, no_fault
 
 OLD = ["old first", "old second", "old third"]

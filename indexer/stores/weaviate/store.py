@@ -16,14 +16,19 @@ from weaviate.collections.classes.filters import FilterReturn
 from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 from indexer.errors import StoreError
 from indexer.settings import StoreTable
-from indexer.stores.base import Frequencies, IndexedDocument, SearchRequest
-from indexer.stores.checks import check_document, check_request
-from indexer.stores.stems import question_terms, whole_term
-from indexer.stores.weaviate_alias import WeaviateAlias
-from indexer.stores.weaviate_collections import WeaviateCollections
-from indexer.stores.weaviate_passages import passages
-from indexer.stores.weaviate_schema import Hit, Record, Revision, chunk_properties, chunk_row
-from indexer.stores.weaviate_server import RefusedByServer, WeaviateServer
+from indexer.stores.base import (
+    Frequencies,
+    IndexedDocument,
+    SearchRequest,
+    check_document,
+    check_request,
+)
+from indexer.stores.fusion import fuse
+from indexer.stores.terms import joined_term, query_terms
+from indexer.stores.weaviate.alias import WeaviateAlias
+from indexer.stores.weaviate.collections import WeaviateCollections
+from indexer.stores.weaviate.schema import Hit, Record, Revision, chunk_properties, chunk_row
+from indexer.stores.weaviate.server import RefusedByServer, WeaviateServer
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -165,7 +170,7 @@ class WeaviateStore:
         self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
     ) -> Frequencies:
         readable = _readable_by(audience, sources)
-        terms = {word: whole_term(word) for word in words}
+        terms = {word: joined_term(word) for word in words}
         count = self._collections.count
         containing = {
             word: count(readable & _containing(term)) if term else 0 for word, term in terms.items()
@@ -238,7 +243,7 @@ class WeaviateStore:
             whole = all(self._current_since(one) <= began for one in revisions)
             self._learn(records.values())
             if stale == left_out and whole:
-                return passages(request, dense, lexical, records)
+                return _passages(request, dense, lexical, records)
             left_out = stale
         raise StoreError("The index changes faster than it can be read; ask again in a moment.")
 
@@ -250,7 +255,7 @@ class WeaviateStore:
             other_document = Filter.by_property("document_id").not_equal(document_id)
             condition &= other_document | Filter.by_property("version").not_equal(version)
         limit = request.candidates
-        terms = question_terms(request.text)
+        terms = query_terms(request.text)
         return (
             self._collections.nearest(request.vector, limit, condition),
             self._collections.matching(terms, request.vector, limit, condition) if terms else [],
@@ -295,3 +300,38 @@ def _containing(term: str) -> FilterReturn:
 def _may_be_read(revision: Revision, records: Mapping[str, Record], reader: Audience) -> bool:
     record = records.get(revision[0])
     return record is not None and record.version == revision[1] and record.audience.admits(reader)
+
+
+def _passages(
+    request: SearchRequest,
+    dense: Sequence[Hit],
+    lexical: Sequence[Hit],
+    records: Mapping[str, Record],
+) -> list[Passage]:
+    """Best first; each hit's record is among ``records``."""
+    scores = fuse(
+        {hit.key: hit.similarity for hit in dense},
+        {hit.key: hit.score for hit in lexical},
+        request.dense_weight,
+    )
+    top = max((hit.score for hit in lexical), default=0.0) or 1.0
+    hits = {hit.key: hit for hit in (*dense, *lexical)}
+    found = [
+        _passage(hit, records[hit.chunk.document_id], scores[hit.key], hit.score / top)
+        for hit in hits.values()
+    ]
+    found.sort(key=lambda one: (-one.score, one.chunk.document_id, one.chunk.position))
+    return found[: request.limit]
+
+
+def _passage(hit: Hit, record: Record, score: float, lexical: float) -> Passage:
+    return Passage(
+        chunk=hit.chunk,
+        title=record.title,
+        audience=record.audience,
+        score=score,
+        similarity=hit.similarity,
+        lexical=lexical,
+        url=record.url,
+        modified=record.modified_at(),
+    )

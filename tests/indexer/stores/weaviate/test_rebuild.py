@@ -11,9 +11,9 @@ import pytest
 
 from indexer.errors import StoreOutdated
 from indexer.settings import StoreTable
-from indexer.stores.weaviate import WeaviateStore
+from indexer.stores.weaviate.store import WeaviateStore
 from tests.contracts.test_store import ENGINEERS, PUBLIC, found_texts, put, search
-from tests.indexer.stores.test_weaviate import opened
+from tests.indexer.stores.weaviate.test_store import opened
 from tests.services.weaviate_standin import WeaviateStandIn
 
 DAY = 24 * 3600 * 10**9
