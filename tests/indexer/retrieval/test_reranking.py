@@ -1,5 +1,6 @@
 """The cross-encoder agrees with its own arithmetic, from any thread, and fails in sentences."""
 
+import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,8 @@ import pytest
 from indexer.embedding.embedder_file import DEFAULT_EMBEDDER, find_embedder
 from indexer.errors import RerankerError
 from indexer.retrieval.reranking import CrossEncoder
+from indexer.trials import Trials
+from tests.services.dying_llama import let_children_die
 from tests.services.tiny_reranker import WORDS, expected_logit, write_tiny_reranker
 
 QUESTION = "how many days leave"
@@ -100,3 +103,19 @@ def test_a_model_of_several_outputs_is_no_reranker(file: Path) -> None:
     write_tiny_reranker(file, outputs=3)
     with pytest.raises(RerankerError, match="3 numbers"):
         CrossEncoder(file).scores(QUESTION, ["soup"])
+
+
+def test_a_reranker_is_tried_in_a_child_once(file: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        with closing(CrossEncoder(file, threads=1, trials=Trials(tmp_path / "cache"))) as tried:
+            assert len(tried.scores(QUESTION, ["soup", "leave"])) == 2
+    (memory,) = (tmp_path / "cache" / "trials").iterdir()
+    assert json.loads(memory.read_text())["deaths"] == []
+
+
+def test_a_reranker_that_kills_llama_cpp_is_refused(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_children_die(tmp_path, monkeypatch, "always")
+    with pytest.raises(RerankerError, match="dies at the first batch"):
+        CrossEncoder(file, threads=1, trials=Trials(tmp_path)).scores(QUESTION, ["soup"])
