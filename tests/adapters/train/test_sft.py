@@ -172,7 +172,7 @@ def test_whole_model_can_be_trained_for_comparison(
 
 def test_examples_that_are_too_long_are_left_out_whole(tiny_base: Path, tmp_path: Path) -> None:
     items = [*lessons.examples(8), *lessons.answered("word " * 200, 2)]
-    table = TABLE.model_copy(update={"tokens": 64, "epochs": 1})
+    table = TABLE.model_copy(update={"max_length": 64, "epochs": 1})
     listener = Listener()
     run = train(
         table, tiny_base, tmp_path / "run", **lessons.write(tmp_path, items), display=listener
