@@ -185,6 +185,8 @@ class Trials:
             output, errors, code = done.stdout, done.stderr, done.returncode
         except subprocess.TimeoutExpired as late:
             output, errors, code = late.stdout or b"", late.stderr or b"", None
+        except OSError as error:  # no memory, or no process, for another one
+            output, errors, code = b"", str(error).encode(), None
         lines = output.decode(errors="replace").splitlines()
         _logger.debug("The child that tried %s said: %s", file, errors.decode(errors="replace"))
         for end in (_LIVED, _RAISED):

@@ -136,6 +136,15 @@ def test_a_child_that_never_starts_says_nothing_of_the_model(
     assert "no memory for Python" in caplog.text
 
 
+def test_a_child_that_cannot_be_made_says_nothing_of_the_model(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    trials = Trials(machine.cache, command=("/nowhere/python",), library=machine.library)
+    assert trials.verdict("some.module", machine.model, {}).deaths == ()
+    assert machine.memories == []
+    assert "No such file or directory: '/nowhere/python'" in caplog.text
+
+
 @pytest.mark.parametrize("ends", [("lived", "lived"), ("SIGILL", "lived"), ("SIGILL", "SIGBUS")])
 def test_what_came_of_it_is_remembered(machine: Machine, ends: tuple[str, str]) -> None:
     first = machine.verdict(*ends)
