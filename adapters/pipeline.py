@@ -7,7 +7,7 @@ settings is not done again, so that a run that was killed goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from adapters.export.lora_gguf import lora
 from adapters.export.merge import merge
 from adapters.export.quantize import quantize
 from adapters.export.verify import verify
-from adapters.models.engines import opened, opened_if_named
 from adapters.promote.promote import Candidate, promote
 from adapters.runs.display import Display
 from adapters.runs.manifest import MANIFEST, Manifest, load, load_finished
@@ -33,6 +32,7 @@ from bot.bootstrap.wiring import open_models, open_synced_index
 from bot.models.registry import Registry
 from bot.records.database import Database
 from bot.serving.model import LanguageModel
+from bot.serving.opening import open_model
 from indexer.trials import Trials
 
 Work = Callable[[], Manifest | None]
@@ -171,14 +171,14 @@ class TrainingPipeline:
         self.finished("verify")
         adapter = None if self.is_merged else self.finished("lora").output("gguf")
         table, model = self.table.evaluate, self.settings.model
-        trials = Trials(self.settings.cache_dir)
+        gguf, trials = self.finished("quantize").output("gguf"), Trials(self.settings.cache_dir)
         with (
             open_synced_index(self.settings, serving=True) as (index, _),
             open_models(self.settings) as models,
             models.lease() as serving,
-            opened(self.finished("quantize").output("gguf"), model, trials, adapter) as candidate,
-            opened_if_named(table.base, model, trials) as base,
-            opened_if_named(table.judge, model, trials) as judge,
+            open_model(model, gguf, trials, adapter, name="candidate") as candidate,
+            self._opened(table.base) as base,
+            self._opened(table.judge) as judge,
         ):
             compared = EvaluationRun(
                 index,
@@ -220,12 +220,11 @@ class TrainingPipeline:
 
     def exercise(self, corpus: Path, table: ExerciseTable, model: Path | None) -> Manifest:
         """The classic exercise with the model of a file, else with what serves."""
-        trials = Trials(self.settings.cache_dir)
         with (
             open_models(self.settings) as models,
             models.lease() as serving,
-            opened_if_named(model, self.settings.model, trials) as given,
-            opened_if_named(self.table.evaluate.judge, self.settings.model, trials) as judge,
+            self._opened(model) as given,
+            self._opened(self.table.evaluate.judge) as judge,
         ):
             answering = given or serving
             if answering is None:
@@ -325,6 +324,11 @@ class TrainingPipeline:
     @property
     def _learns_ai_feedback(self) -> bool:
         return self.table.dataset.ai_feedback == "preferences"
+
+    def _opened(self, path: Path | None) -> AbstractContextManager[LanguageModel | None]:
+        """A model that measures or is measured, as it would serve; None without a file."""
+        trials = Trials(self.settings.cache_dir)
+        return open_model(self.settings.model, path, trials) if path else nullcontext()
 
     @contextmanager
     def _judge(self, database: Database) -> Iterator[LanguageModel | None]:

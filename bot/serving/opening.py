@@ -6,9 +6,10 @@ What runs in this process is tried in a child process first, see indexer/trials.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.domain.errors import BotSettingsError, ModelCrashes
 from bot.domain.settings import ModelTable
@@ -21,19 +22,23 @@ from indexer.named_class import make
 from indexer.settings import NamedClass
 from indexer.trials import Trials, Verdict
 
+if TYPE_CHECKING:
+    from bot.serving.llama_cpp.engine import LlamaEngine
+
 
 def load_model(table: ModelTable, path: Path, trials: Trials) -> LanguageModel:
     """Raises ModelError; ModelCrashes where computing with it would end this process."""
-    from bot.serving.llama_cpp.engine import LlamaEngine
+    return _load(table, path, trials, None)
 
-    return LlamaEngine.load(
-        path,
-        context_tokens=table.context_tokens,
-        slots=table.slots,
-        threads=table.threads,
-        gpu_layers=table.gpu_layers,
-        repack=may_repack(table, path, trials),
-    )
+
+@contextmanager
+def open_model(
+    table: ModelTable, path: Path, trials: Trials, adapter: Path | None = None, *, name: str = ""
+) -> Iterator[LanguageModel]:
+    """``load_model`` while the block runs, answering through a LoRA adapter of that ``name``."""
+    engine = _load(table, path, trials, adapter, name)
+    with closing(engine):
+        yield engine.with_adapter(name) if adapter else engine
 
 
 def opener(table: ModelTable, trials: Trials) -> Load:
@@ -96,6 +101,22 @@ def make_model(table: NamedClass, context_tokens: int) -> LanguageModel:
         return ForeignModel(make(table, LLM, "[model.llm]"), context_tokens)
     except IndexSettingsError as error:
         raise BotSettingsError(str(error)) from error
+
+
+def _load(
+    table: ModelTable, path: Path, trials: Trials, adapter: Path | None, name: str = ""
+) -> LlamaEngine:
+    from bot.serving.llama_cpp.engine import LlamaEngine
+
+    return LlamaEngine.load(
+        path,
+        context_tokens=table.context_tokens,
+        slots=table.slots,
+        threads=table.threads,
+        gpu_layers=table.gpu_layers,
+        repack=may_repack(table, path, trials, adapter),
+        adapters={name: adapter} if adapter else {},
+    )
 
 
 def _options(table: ModelTable, adapter: Path | None) -> dict[str, object]:

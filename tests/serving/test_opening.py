@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.models.engines import opened
 from bot.domain.errors import ModelCrashes
 from bot.domain.settings import ModelTable
+from bot.serving.opening import open_model
 from indexer.trials import Trials
 from tests.services.dying_llama import let_children_die
 
@@ -21,7 +21,7 @@ def test_a_candidate_that_kills_llama_cpp_is_refused(
     let_children_die(tmp_path, monkeypatch, "always")
     with (
         pytest.raises(ModelCrashes, match="dies at the first batch"),
-        opened(tiny_model, TABLE, Trials(tmp_path)),
+        open_model(TABLE, tiny_model, Trials(tmp_path)),
     ):
         pass
 
@@ -33,6 +33,6 @@ def test_a_candidate_that_has_to_be_loaded_the_safer_way_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     let_children_die(tmp_path, monkeypatch, "repacked")
-    with opened(tiny_model, TABLE, Trials(tmp_path)) as model:
+    with open_model(TABLE, tiny_model, Trials(tmp_path)) as model:
         assert model.identity.name == tiny_model.name
     assert "is loaded a safer way" in caplog.text
