@@ -1,13 +1,13 @@
-"""What can go wrong while indexing and searching.
+"""The exceptions of the indexer.
 
 IndexerError                 every message is a sentence that may be shown to a person
 ├── IndexSettingsError       lorebot.toml or the environment is wrong
-├── AudienceError            a document or a reader has no audience we know: refused
+├── AudienceError            a document or a reader has an empty or unknown audience: refused
 ├── SourceError              a source as a whole cannot be read: nothing is deleted
 ├── DocumentError            one document cannot be read: its old version stays
 ├── EmbedderError            the embedding model is missing, damaged or of another kind
 ├── RerankerError            the reranking model is missing, damaged or of another kind
-├── SyncCancelled             somebody stopped a sync: nothing is lost, the next one goes on
+├── SyncCancelled            a sync was stopped on request: the next one continues it
 ├── EvaluationError          the folder of an evaluation is incomplete or malformed
 └── StoreError               the index cannot be opened, read or written
     └── StoreOutdated        the index was built by another embedder, chunker or version
@@ -51,7 +51,7 @@ class StoreOutdated(StoreError):
 
 
 class SyncCancelled(IndexerError):
-    """Somebody stopped a sync; every document has its old or its new version."""
+    """A sync was stopped on request; every document has its old or its new version."""
 
 
 class EvaluationError(IndexerError):
