@@ -1,1 +1,1 @@
-"""What is known: sources in, passages out, each only for those who may read it."""
+"""Index documents from many sources, and retrieve the passages that a given audience may read."""

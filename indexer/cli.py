@@ -1,4 +1,4 @@
-"""lorebot-index: what is indexed, kept up to date and searched from a terminal."""
+"""lorebot-index: sync, inspect, search and evaluate the index from a terminal."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # Rich's own would swallow the name of a [table]
 )
 console = Console(highlight=False)
-complaints = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False)
 
 
 def main() -> None:
-    """A mistake is a sentence and exit code 1, never a traceback."""
+    """An IndexerError is printed as its sentence, with exit code 1 and no traceback."""
     try:
         app()
     except IndexerError as error:
-        complaints.print(escape(str(error)), style="red")
+        errors.print(escape(str(error)), style="red")
         sys.exit(1)
 
 
@@ -113,7 +113,7 @@ def status() -> None:
 
 
 def _freshness(documents: list[IndexedDocument], entry: Entry | None) -> tuple[str, ...]:
-    """Counts, the last sync's moment, and the share of the source's documents that is indexed."""
+    """Counts, the time of the last sync, and which share of the source's documents is indexed."""
     chunks = sum(document.chunks for document in documents)
     counts = (str(len(documents)), str(chunks))
     if entry is None:
@@ -175,7 +175,7 @@ def _settings_of_an_index() -> IndexSettings:
 
 
 def _announce_rebuild(settings: IndexSettings, folder: Path | None) -> None:
-    """A folder alone must not become the whole index while the settings name sources."""
+    """Refuses a rebuild from one folder while the settings name sources: it would drop them."""
     if folder is not None and settings.sources:
         raise StoreOutdated(
             "The index was built by another embedder or version; run `lorebot-index sync` "
@@ -198,14 +198,14 @@ def _apply(index: Index, plan: Plan) -> Report:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Progressed], None]]:
-    """A bar that is gone when its work is done."""
+    """A progress bar that is removed at the end."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=complaints, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda event: bar.update(
             task, description=event.source, completed=event.done, total=event.total
@@ -241,15 +241,15 @@ def _report_table(reports: list[Report]) -> Table:
 
 
 def _finish(plans: list[Plan]) -> None:
-    """The rest is indexed, but a script must notice."""
+    """List what could not be read, and exit with 1, so that scripts notice; the rest is indexed."""
     unreadable = [one for plan in plans for one in plan.unreadable]
     if unreadable:
-        complaints.print(f"{len(unreadable)} could not be read; their old versions stay:")
+        errors.print(f"{len(unreadable)} could not be read; their old versions stay:")
         for one in unreadable:
-            complaints.print(f"  {escape(one.reason)}")
+            errors.print(f"  {escape(one.reason)}")
     failures = [plan.failure for plan in plans if plan.failure]
     for failure in failures:
-        complaints.print(escape(failure), style="red")
+        errors.print(escape(failure), style="red")
     if unreadable or failures:
         raise typer.Exit(1)
 
@@ -259,11 +259,11 @@ def _print_passage(number: int, passage: Passage) -> None:
     console.print(escape(" ".join(passage.chunk.text.split())[:400]), style="none")
 
 
-_REASONS = ("words", "meaning", "fused", "rerank", "age", "twins", "readers")
+_REASONS = ("lexical", "dense", "fused", "rerank", "recency", "duplicates", "audience")
 
 
 def _explanation_table(found: Sequence[tuple[Passage, Explanation]]) -> Table:
-    """Of words and meaning, the rank and what it rests on: share of the best score, cosine."""
+    """Per leg the rank and score: lexical as a share of the best BM25 score, dense as cosine."""
     table = Table("", Column("chunk", overflow="fold"), *_REASONS, box=SIMPLE, pad_edge=False)
     for number, (passage, why) in enumerate(found, 1):
         merged = "".join(f" +{position}" for position in why.merged[1:])

@@ -1,7 +1,7 @@
-"""How many threads compute at once: the cores that this process has been given, not the machine's.
+"""Count the cores that this process may use, by CPU affinity and cgroup limits.
 
-A container's limit of processor time is no limit of cores that a program sees. With a thread for
-each core of the machine llama.cpp spends most of such a limit on threads that wait for each other.
+A container's CPU limit is a share of time; the program still sees every core of the machine. With a
+thread for each of them, llama.cpp spends most of that limit on threads that wait for each other.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _OWN_GROUP = Path("/proc/self/cgroup")
 
 
 def usable_cores(groups: Path = _GROUPS, own_group: Path = _OWN_GROUP) -> int:
-    """By affinity and the limits of Linux' control groups (v2), at least one."""
+    """The least that affinity and Linux' control groups (v2) allow, at least one."""
     pinned = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1
     return max(1, min([cores, *_limits(groups, own_group)]))
 
 
 def _limits(groups: Path, own_group: Path) -> list[int]:
-    """Whole cores that the group of this process, and each above it, may use."""
+    """Whole cores allowed to the control group of this process and to each group above it."""
     try:
         (name,) = [
             line.removeprefix("0::/")
@@ -39,7 +39,7 @@ def _limits(groups: Path, own_group: Path) -> list[int]:
 
 
 def _limit(file: Path) -> int:
-    """See "cpu.max" in Linux' admin-guide/cgroup-v2.rst; 0 where there is none."""
+    """Of ``cpu.max`` (Linux' admin-guide/cgroup-v2.rst) in cores; 0 where there is no limit."""
     try:
         quota, period = file.read_text().split()
         return 0 if quota == "max" else max(1, int(quota) // int(period))

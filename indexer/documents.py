@@ -1,4 +1,4 @@
-"""The values that travel: Document → Chunk → Passage, and the Audience that guards them."""
+"""Domain values: Document → Chunk → Passage, and the Audience that may read them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.errors import AudienceError
 
 Vectors = NDArray[np.float32]
-"""Shape (n_texts, dimension), or (dimension,) of one text; rows of unit length (L2)."""
+"""float32 array, shape (n_texts, dimension), or (dimension,) for one text; rows L2-normalised."""
 
 PUBLIC = "public"
 _PRINCIPAL = re.compile(
@@ -24,10 +24,10 @@ _PRINCIPAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A set of principals: a document's are who may read it, a question's what its reader holds.
+    """A set of principals: those who may read a document, or those that a reader belongs to.
 
     Principals are ``public``, ``slack_user:U…``, ``slack_channel:C…`` and ``group:…``, compared
-    whole. An empty set or any other word is refused (AudienceError): what is unknown is refused.
+    whole. Raises AudienceError for an empty set or any other word: access is denied by default.
     """
 
     principals: frozenset[str]
@@ -56,7 +56,7 @@ class Audience:
         raise AudienceError(f"An audience must be a word or a list of words, not {value!r}.")
 
     def admits(self, reader: Audience) -> bool:
-        """Whether a document of this audience may be shown to that reader."""
+        """Whether that reader may see a document of this audience: they share a principal."""
         return not self.principals.isdisjoint(reader.principals)
 
     def sorted(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One page of a source, as Markdown.
+    """One document of a source, as Markdown.
 
     ``id`` is unique over all sources and stable over edits; ``source`` is the name of the source
     in the settings; ``url`` is what a citation links to, empty where there is nothing to open.
@@ -81,7 +81,7 @@ class Document:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what a reader sees; not of the audience, whose change embeds nothing."""
+        """SHA-256 of what is shown; without the audience, whose change needs no new embedding."""
         parts = (
             self.title,
             self.url,
@@ -115,11 +115,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk retrieved for one question, or up to three that stand side by side.
+    """A chunk retrieved for one question, or up to three adjacent ones merged.
 
-    ``score`` in 0..1 is the fused or the reranker's one, by which passages are ordered but for
-    near-equal ones; ``similarity`` is the cosine of question and chunk; ``lexical`` is the share
-    of 0..1 of the lexical leg's best score, 0 where that leg did not find it.
+    ``score`` in 0..1 is the fused or the reranker's score; passages are ordered by it, except for
+    nearly equal ones. ``similarity`` is the cosine of question and chunk. ``lexical`` in 0..1 is
+    the BM25 score divided by the best one found, 0 where the lexical leg did not find the chunk.
     """
 
     chunk: Chunk

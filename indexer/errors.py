@@ -1,14 +1,14 @@
-"""What can go wrong while indexing and searching.
+"""The exceptions of the indexer.
 
 IndexerError                 every message is a sentence that may be shown to a person
 ├── IndexSettingsError       lorebot.toml or the environment is wrong
-├── AudienceError            a document or a reader has no audience we know: refused
+├── AudienceError            a document or a reader has an empty or unknown audience: refused
 ├── SourceError              a source as a whole cannot be read: nothing is deleted
 ├── DocumentError            one document cannot be read: its old version stays
 ├── EmbedderError            the embedding model is missing, damaged or of another kind
 ├── RerankerError            the reranking model is missing, damaged or of another kind
 ├── ComponentError           a retriever or postprocessor that the settings name fails
-├── SyncCancelled             a sync was stopped: nothing is lost, the next one goes on
+├── SyncCancelled            a sync was stopped on request: the next one continues it
 ├── EvaluationError          the folder of an evaluation is incomplete or malformed
 └── StoreError               the index cannot be opened, read or written
     └── StoreOutdated        the index was built by another embedder, chunker or version
@@ -56,7 +56,7 @@ class StoreOutdated(StoreError):
 
 
 class SyncCancelled(IndexerError):
-    """A sync was stopped; every document has its old or its new version."""
+    """A sync was stopped on request; every document has its old or its new version."""
 
 
 class EvaluationError(IndexerError):

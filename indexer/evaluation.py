@@ -1,7 +1,8 @@
-"""How well retrieval finds what people judged relevant: nDCG, recall and MRR of each leg and both.
+"""Measure retrieval on judged questions: nDCG, recall and MRR of each leg and of both fused.
 
-Measures are trec_eval's: the gain of a document is its grade, equal scores rank by descending id,
-and a question whose relevant documents are not found, or that has none, counts 0.
+The measures are trec_eval's (https://github.com/usnistgov/trec_eval), as BEIR reports them (Thakur
+et al. 2021): equal scores rank by descending id, and a question whose relevant documents are not
+found, or that has none, counts 0.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from indexer.sources.beir import BeirCorpus, Judgements, read_judgements, read_q
 from indexer.stores.base import SearchRequest, Store
 from indexer.sync.sync import Progress, no_progress
 
-_NEAR, _FAR = 10, 100
+_SHALLOW, _DEEP = 10, 100
 # Two legs of this size are the most that a Weaviate server returns unless told otherwise.
-_MOST_CANDIDATES = 5000
-_EVERYBODY = Audience.of(PUBLIC)
+_MAX_CANDIDATES = 5000
+_READER = Audience.of(PUBLIC)
 
 Found = Sequence[tuple[str, float]]
 """Document and score of every chunk that a leg found."""
@@ -33,7 +34,7 @@ Found = Sequence[tuple[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Means over all judged questions, each in 0..1; ``mrr`` looks at the first ten."""
+    """Means over all judged questions, each in 0..1; ``mrr`` is MRR@10."""
 
     ndcg_at_10: float
     recall_at_10: float
@@ -41,7 +42,7 @@ class Measures:
     mrr: float
 
     def named(self) -> dict[str, float]:
-        """As they are printed."""
+        """By the names under which they are printed."""
         return {
             "ndcg@10": self.ndcg_at_10,
             "recall@10": self.recall_at_10,
@@ -69,8 +70,8 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Rankings:
-    """For one question: documents best first, each by its best chunk."""
+class _Rankings:
+    """Of one question: document ids best first, each ranked by its best chunk."""
 
     fused: Sequence[str]
     lexical: Sequence[str]
@@ -81,9 +82,9 @@ def evaluate(folder: Path, settings: IndexSettings, progress: Progress = no_prog
     """Index the folder's corpus as the settings say and ask every judged question.
 
     The index is kept below ``cache_dir`` (a Weaviate server keeps it in a collection of its own),
-    so that asking again embeds nothing but questions. Questions see ``candidates`` chunks a leg
-    as a reader's do, more only where those belong to too few documents to rank 10 or 100.
-    Raises EvaluationError, EmbedderError and StoreError.
+    so that a second run embeds only the questions. As in production each leg contributes
+    ``candidates`` chunks per question, more only where those belong to too few documents to rank
+    10 or 100. Raises EvaluationError, EmbedderError and StoreError.
     """
     judgements = read_judgements(folder)
     questions = read_questions(folder, judgements)
@@ -91,19 +92,19 @@ def evaluate(folder: Path, settings: IndexSettings, progress: Progress = no_prog
         _check_judged(judgements, index.store)
         vectors = index.embedding.embed(list(questions.values()))
         asked = list(zip(questions.items(), vectors, strict=True))
-        near, far = (
+        shallow, deep = (
             {
                 question: _rankings(index.store, text, vector, depth, settings.index)
                 for (question, text), vector in asked
             }
-            for depth in (_NEAR, _FAR)
+            for depth in (_SHALLOW, _DEEP)
         )
 
     def measures(leg: str) -> Measures:
         return _measures(
             judgements,
-            {question: getattr(rankings, leg) for question, rankings in near.items()},
-            {question: getattr(rankings, leg) for question, rankings in far.items()},
+            {question: getattr(rankings, leg) for question, rankings in shallow.items()},
+            {question: getattr(rankings, leg) for question, rankings in deep.items()},
         )
 
     return Evaluation(len(judgements), measures("fused"), measures("lexical"), measures("dense"))
@@ -118,20 +119,24 @@ def ranked(found: Found) -> list[str]:
 
 
 def ndcg(ranking: Sequence[str], grades: Mapping[str, int], depth: int) -> float:
-    """Gain discounted by log2(rank + 1), over that of the best possible ranking."""
+    """nDCG@``depth`` in 0..1 (Järvelin & Kekäläinen 2002), with the grade as gain.
+
+    As in trec_eval, gain is discounted by log2(rank + 1); the paper divides by log_b(rank), from
+    rank b on.
+    """
     ideal = _discounted(sorted(grades.values(), reverse=True)[:depth])
     gain = _discounted(grades.get(document, 0) for document in ranking[:depth])
     return gain / ideal if ideal else 0.0
 
 
 def recall(ranking: Sequence[str], grades: Mapping[str, int], depth: int) -> float:
-    """The share of relevant documents among the first ``depth``."""
+    """Recall@``depth``: the share of the relevant documents that are among the first ``depth``."""
     relevant = {document for document, grade in grades.items() if grade > 0}
     return len(relevant.intersection(ranking[:depth])) / len(relevant) if relevant else 0.0
 
 
 def reciprocal_rank(ranking: Sequence[str], grades: Mapping[str, int], depth: int) -> float:
-    """1 / the rank of the first relevant document, 0 beyond ``depth``."""
+    """1 / the rank of the first relevant document, 0 beyond ``depth`` (Voorhees 1999, TREC-8)."""
     ranks = (rank for rank, one in enumerate(ranking[:depth], 1) if grades.get(one, 0) > 0)
     return 1 / next(ranks, math.inf)
 
@@ -141,21 +146,21 @@ def _discounted(grades: Iterable[int]) -> float:
 
 
 def _measures(
-    judgements: Judgements, near: Mapping[str, Sequence[str]], far: Mapping[str, Sequence[str]]
+    judgements: Judgements, shallow: Mapping[str, Sequence[str]], deep: Mapping[str, Sequence[str]]
 ) -> Measures:
     def mean(values: Iterable[float]) -> float:
         return math.fsum(values) / len(judgements)
 
     return Measures(
-        mean(ndcg(near[question], grades, _NEAR) for question, grades in judgements.items()),
-        mean(recall(near[question], grades, _NEAR) for question, grades in judgements.items()),
-        mean(recall(far[question], grades, _FAR) for question, grades in judgements.items()),
-        mean(reciprocal_rank(near[one], grades, _NEAR) for one, grades in judgements.items()),
+        mean(ndcg(shallow[one], grades, _SHALLOW) for one, grades in judgements.items()),
+        mean(recall(shallow[one], grades, _SHALLOW) for one, grades in judgements.items()),
+        mean(recall(deep[one], grades, _DEEP) for one, grades in judgements.items()),
+        mean(reciprocal_rank(shallow[one], grades, _SHALLOW) for one, grades in judgements.items()),
     )
 
 
-def _rankings(store: Store, text: str, vector: Vectors, depth: int, table: IndexTable) -> Rankings:
-    """From one search, whose passages tell what each leg found.
+def _rankings(store: Store, text: str, vector: Vectors, depth: int, table: IndexTable) -> _Rankings:
+    """The rankings of all legs from one search, whose passages hold the scores of both legs.
 
     A ``dense_weight`` of 0 or 1 would not do: what one leg found last and what only the other
     found get the same fused score.
@@ -166,21 +171,21 @@ def _rankings(store: Store, text: str, vector: Vectors, depth: int, table: Index
             SearchRequest(
                 text,
                 vector,
-                _EVERYBODY,
+                _READER,
                 limit=2 * candidates,
                 candidates=candidates,
                 dense_weight=table.dense_weight,
             )
         )
         lexical, dense = _lexical(passages), _dense(passages, candidates)
-        rankings = Rankings(_fused(passages), ranked(lexical), ranked(dense))
+        rankings = _Rankings(_fused(passages), ranked(lexical), ranked(dense))
         legs = ((lexical, rankings.lexical), (dense, rankings.dense))
         too_short = any(
             len(found) >= candidates and len(ranking) < depth for found, ranking in legs
         )
-        if not too_short or candidates >= _MOST_CANDIDATES:
+        if not too_short or candidates >= _MAX_CANDIDATES:
             return rankings
-        candidates = min(2 * candidates, _MOST_CANDIDATES)
+        candidates = min(2 * candidates, _MAX_CANDIDATES)
 
 
 def _fused(passages: Sequence[Passage]) -> list[str]:
@@ -192,7 +197,7 @@ def _lexical(passages: Sequence[Passage]) -> Found:
 
 
 def _dense(passages: Sequence[Passage], candidates: int) -> Found:
-    """What only the lexical leg found is less similar than all that the dense one did."""
+    """Without what only the lexical leg found: that is less similar than all of the dense leg."""
     nearest = sorted(passages, key=lambda passage: -passage.similarity)[:candidates]
     return [(one.chunk.document_id, one.similarity) for one in nearest]
 
@@ -222,7 +227,7 @@ def _own_index(settings: IndexSettings, corpus: BeirCorpus) -> IndexSettings:
 
 
 def _check_judged(judgements: Judgements, store: Store) -> None:
-    """Single documents may be missing, as in published collections: they are never found."""
+    """Raises EvaluationError if no judged document is indexed; single ones may be missing."""
     judged = {document for grades in judgements.values() for document in grades}
     if judged.isdisjoint(store.documents()):
         raise EvaluationError(

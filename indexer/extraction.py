@@ -1,4 +1,4 @@
-"""Any file as Markdown, read in a process of its own: a hostile file costs one refusal."""
+"""Extract Markdown from files in a child process with limits: a hostile file fails alone."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ KINDS: Mapping[str, str] = {
 """The module of ``indexer.formats`` that reads files with this suffix."""
 
 VERSION = "1"
-"""Raise it when the same file is to become other Markdown: everything is extracted again."""
+"""Increment it when the same file is to yield other Markdown: everything is extracted again."""
 
 _START_SECONDS = 60.0
 
 
 class Extractor:
-    """A context manager; the process starts with the first file and is replaced when it dies.
+    """A context manager; its child process starts with the first file and is replaced if it dies.
 
-    It inherits no environment, writes no files and is limited as ``[extraction]`` says.
+    The child inherits no environment, writes no files and is limited as ``[extraction]`` says.
     """
 
     def __init__(self, limits: ExtractionTable) -> None:
@@ -54,10 +54,10 @@ class Extractor:
         self._worker: _Worker | None = None
 
     def extract(self, content: bytes, suffix: str) -> Extracted:
-        """A file's content as Markdown with ``\\n`` line ends, in NFC.
+        """A file's content as Markdown with ``\\n`` line ends, in Unicode's NFC.
 
-        Raises DocumentError with a sentence that begins with "it", and SourceError when the
-        process cannot be started at all.
+        ``suffix`` is a key of ``KINDS``. Raises DocumentError with a sentence that begins with
+        "it", and SourceError when the child process cannot be started at all.
         """
         request = (KINDS[suffix.lower()], content)
         answer = None
@@ -94,11 +94,11 @@ class Extractor:
 
 
 class _Died(Exception):
-    """The process has gone; the message says why, for a report."""
+    """The child process ended; the message says why, for the report of a sync."""
 
 
 class _Worker:
-    """One process; see ``indexer.formats.worker`` for what is said to it."""
+    """One child process; see ``indexer.formats.worker`` for the protocol."""
 
     def __init__(self, limits: ExtractionTable) -> None:
         self._limits = limits
@@ -183,6 +183,6 @@ def _clean(text: str) -> str:
 
 
 def _import_path() -> str:
-    """The worker finds what this process finds, but not in a folder it happens to run in."""
+    """Modules are found where this process finds them, except in the working directory."""
     own = str(Path(__file__).parent.parent)
     return os.pathsep.join(dict.fromkeys([own, *(path for path in sys.path if path)]))

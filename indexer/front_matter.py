@@ -1,4 +1,4 @@
-"""The YAML at the top of a page: who may read it, what it is called, where it opens."""
+"""Parse the YAML front matter of a page: its audience, title, URL and date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.errors import AudienceError, DocumentError
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What a page says of itself; unknown keys are left to other tools."""
+    """The keys that we read; all others are left to other tools."""
 
     title: str = ""
     url: str = ""

@@ -1,4 +1,4 @@
-"""The composition: settings → embedder, chunker, store and sources that belong together."""
+"""Compose an index from its settings: embedder, chunker, store and sources; sync and rebuild it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Index:
 
     @property
     def store(self) -> Store:
-        """What is searched."""
+        """The live store. Raises StoreOutdated if another embedder, chunker or version built it."""
         store = self._current()
         if isinstance(store, StoreOutdated):
             raise store
@@ -122,7 +122,7 @@ class Index:
     def plan(
         self, sources: Sequence[Source], *, complete: bool = True, allow_shrink: bool = False
     ) -> list[Plan]:
-        """A plan a source. With ``complete``, documents of all other sources are to go.
+        """One plan per source. With ``complete``, documents of all other sources are deleted.
 
         A source that cannot be read gets a plan with a ``failure``, and so, unless
         ``allow_shrink``, does one that lost more than ``shrink_limit`` of its documents.
@@ -143,25 +143,25 @@ class Index:
         return plans + [syncing.plan_removal(name, store) for name in forgotten]
 
     def finish(self, reports: Sequence[Report]) -> None:
-        """After ALL plans have been carried out: note what came of them, and, unless one failed,
-        let readers have the rebuilt index, if there is one.
+        """After ALL plans have been applied: record their reports in the journal, and, unless one
+        failed, publish the rebuilt index, if there is one.
         """
         self.journal.write(reports)
         if not any(report.failure for report in reports):
             self.publish()
 
     def begin_rebuild(self) -> None:
-        """Until ``finish``, everything is written into an index beside the one that is searched;
-        one that was begun earlier and interrupted is continued.
+        """Until ``finish``, write into an index beside the live one; an interrupted rebuild is
+        continued.
         """
         self._rebuilt = self._rebuilt or self._blue_green.rebuild()
 
     def apply(self, plan: Plan, progress: Progress = syncing.no_progress) -> Report:
-        """Carry out one plan; see ``sync.apply``."""
+        """Apply one plan; see ``sync.apply``."""
         return syncing.apply(plan, self._writable(), self.chunker, self.embedding, progress)
 
     def publish(self) -> None:
-        """After ALL plans have been carried out: readers get the rebuilt index, if there is one."""
+        """After ALL plans have been applied: let a rebuilt index, if any, replace the live one."""
         if self._rebuilt is not None:
             self._blue_green.publish()
             self._rebuilt = None
@@ -183,7 +183,7 @@ class Index:
         self.close()
 
     def _current(self) -> Store | StoreOutdated:
-        """An outdated index may have been built anew by another process meanwhile."""
+        """Tries again to open an outdated index: another process may have rebuilt it meanwhile."""
         with self._opening:
             if isinstance(self._store, StoreOutdated):
                 self._store = self._opened()
@@ -196,7 +196,7 @@ class Index:
             return outdated
 
     def _writable(self) -> Store:
-        """The index, or the one that is being built beside it."""
+        """The store that a sync writes: the rebuild if there is one, else the live store."""
         if self._rebuilt is not None:
             return self._rebuilt
         store = self._current()

@@ -117,17 +117,17 @@ def _principals(value: object) -> tuple[str, ...]:
         raise ValueError(str(error)) from error
 
 
-def _named(principals: tuple[str, ...]) -> tuple[str, ...]:
+def _not_empty(principals: tuple[str, ...]) -> tuple[str, ...]:
     if not principals:
         raise ValueError('name who may read it, for instance `audience = "public"`')
     return principals
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
-"""A word, better given as ``{env = "NAME"}`` or ``{file = "PATH"}``; never printed."""
+"""A string, better given as ``{env = "NAME"}`` or ``{file = "PATH"}``; never printed."""
 Principals = Annotated[tuple[str, ...], BeforeValidator(_principals)]
 """One principal or a list; unknown ones are refused."""
-SomePrincipals = Annotated[Principals, AfterValidator(_named)]
+SomePrincipals = Annotated[Principals, AfterValidator(_not_empty)]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
@@ -150,7 +150,7 @@ class FilesSource(Table):
 
 
 class SlackSource(Table):
-    """``[[sources]] kind = "slack"``: what was said in the channels the bot is a member of."""
+    """``[[sources]] kind = "slack"``: messages and files of channels the bot is a member of."""
 
     kind: Literal["slack"] = "slack"
     """Slack's history."""
@@ -165,13 +165,13 @@ class SlackSource(Table):
     reread_days: int | None = Field(default=None, ge=0)
     """Threads silent for longer are asked for again only when their root, the number of replies
     or the latest reply has changed: what is missed are edits of old replies. Unset means that
-    every sync reads every thread, at some 50 threads a minute."""
+    every sync reads every thread, at some 50 threads per minute."""
     api_url: str = "https://slack.com/api/"
     """Another address only for a Slack-compatible server."""
 
 
 class LlamaHubSource(Table):
-    """``[[sources]] kind = "llamahub"``: what any LlamaHub reader loads."""
+    """``[[sources]] kind = "llamahub"``: the documents that a LlamaHub reader loads."""
 
     kind: Literal["llamahub"] = "llamahub"
     """A reader of LlamaIndex."""
@@ -225,12 +225,12 @@ class FusedRetriever(NamedClass):
 
 
 class ExtractionTable(Table):
-    """``[extraction]``: what reading one file may cost before it is given up and reported."""
+    """``[extraction]``: limits for one file; one that exceeds them is reported as unreadable."""
 
     seconds: float = Field(default=60, gt=0)
     """Time to read one file."""
     memory_megabytes: int = Field(default=1024, ge=256)
-    """Address space of the process that reads, and most that an archive may unpack to."""
+    """Address space of the process that reads, and the limit of what an archive unpacks to."""
     file_megabytes: int = Field(default=50, ge=1)
     """Larger files are not read."""
     text_megabytes: int = Field(default=20, ge=1)
@@ -238,7 +238,7 @@ class ExtractionTable(Table):
 
 
 class StoreTable(Table):
-    """``[store]``: where the index is kept: a file of this machine, or a Weaviate server."""
+    """``[store]``: where the index is kept, a file on this machine or a Weaviate server."""
 
     kind: Literal["sqlite", "weaviate"] = "sqlite"
     """``sqlite`` is a file in ``data_dir``, ``weaviate`` a server."""
@@ -300,7 +300,7 @@ class IndexTable(Table):
 
 
 class IndexSettings(BaseSettings):
-    """All that the indexer needs; the bot's settings extend it."""
+    """All tables that the indexer reads; the bot's settings extend them."""
 
     model_config = SettingsConfigDict(
         env_prefix="LOREBOT_",
@@ -359,7 +359,10 @@ Loaded = TypeVar("Loaded", bound=IndexSettings)
 
 
 def load(settings_class: type[Loaded], **given: Any) -> Loaded:
-    """Read file and environment once; every mistake is named in one IndexSettingsError."""
+    """Read file and environment once. Raises one IndexSettingsError that names every mistake.
+
+    ``given`` fields win over the environment, which wins over the file.
+    """
     if "LOREBOT_CONFIG" in os.environ and not settings_file().is_file():
         raise IndexSettingsError(
             f"LOREBOT_CONFIG names {settings_file()}, which is no file; correct or unset it."

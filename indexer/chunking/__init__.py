@@ -1,1 +1,1 @@
-"""Documents → chunks: Markdown structure first, sentences last."""
+"""Split documents into chunks: by Markdown structure first, by sentences last."""

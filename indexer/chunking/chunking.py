@@ -1,4 +1,4 @@
-"""Markdown → chunks that the embedder can read whole: structure first, sentences last."""
+"""Split Markdown into chunks that fit the embedder: by structure first, by sentences last."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _SLICE = re.compile(r".{1,20000}(?:\s|\Z)|.{20000}", re.DOTALL)
 
 
 class Chunker:
-    """Cuts documents so that context and text together stay within ``max_tokens``.
+    """Splits documents so that context and text of a chunk together stay within ``max_tokens``.
 
-    ``count_tokens`` is the embedder's. A chunk's headers are true for every line of it: it is one
-    section, or several under the same headings, with their own headings as text. Tables, code and
-    list items stay whole where they fit; a table that does not repeats its head, a code block its
-    fences; prose is cut between sentences with an overlap.
+    ``count_tokens`` is the embedder's; both leave special tokens out. A chunk's headers are the
+    headings above every line of it: it is one section, or several under the same headings, with
+    their own headings as text. Tables, code and list items stay whole where they fit; the pieces of
+    a table that does not fit repeat its head, those of a code block its fences; prose is split
+    between sentences with an overlap of 12%.
     """
 
     def __init__(self, count_tokens: Callable[[str], int], max_tokens: int) -> None:
@@ -37,7 +38,7 @@ class Chunker:
         return f"chunks-{CHUNKER_VERSION}-{self._max_tokens}"
 
     def chunks(self, document: Document) -> list[Chunk]:
-        """All of the document's chunks in reading order; none for a page without text."""
+        """The document's chunks in reading order; none for a document without text."""
         page = parse(unicodedata.normalize("NFC", unix_lines(document.text)))
         pieces = (
             (headers, piece)
@@ -51,7 +52,7 @@ class Chunker:
         ]
 
     def _groups(self, page: Page, title: str) -> Iterator[_Group]:
-        """Sections, together with the neighbours that share their headings as long as they fit."""
+        """Sections, each merged with the next ones under the same headings as long as they fit."""
         group: _Group | None = None
         for section in _sections(page):
             wider = group.with_next(section) if group else None
@@ -79,7 +80,7 @@ class Chunker:
                 yield headers, piece
 
     def _budget(self, title: str, headers: tuple[str, ...]) -> int:
-        """Tokens left for text; headings take at most half, beyond that the end is not embedded."""
+        """Tokens left for text, at least half of the limit: longer headings cut the end off."""
         context = Chunk("", 0, "", headers).context(title)
         return max(self._max_tokens - self._count(context + "\n"), self._max_tokens // 2, 1)
 
@@ -113,7 +114,7 @@ class Chunker:
         return self._sentences(block.parts[0], budget)
 
     def _framed(self, head: str, parts: Sequence[str], foot: str, budget: int) -> Iterator[str]:
-        """Every piece repeats head and foot, so that it reads as a table or as code by itself."""
+        """Every piece repeats head and foot, so that it is a table or a code block by itself."""
         frame = self._count(f"{head}\n{foot}\n")
         if frame > budget // 2:
             lines = [part for part in (head, *parts, foot) if part]
@@ -157,13 +158,13 @@ class Chunker:
 
 
 def embedded_text(title: str, chunk: Chunk) -> str:
-    """What is embedded of a chunk: where it stands, then what it says."""
+    """The text that is embedded for a chunk: ``title › header › header``, then its own text."""
     return f"{chunk.context(title)}\n{chunk.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What stands between two headings: ``path`` are the headings above, its own the last."""
+    """The blocks between two headings: ``path`` are the headings above, its own the last."""
 
     path: tuple[Block, ...]
     blocks: tuple[Block, ...]
@@ -223,6 +224,6 @@ def _sections(page: Page) -> Iterator[_Section]:
 
 
 def _headers(path: Sequence[Block], title: str) -> tuple[str, ...]:
-    """The title stands above every chunk already, so the heading that gave it is left out."""
+    """Titles of the headings, without the first if it repeats the document's title."""
     headers = tuple(heading.title for heading in path if heading.title)
     return headers[1:] if headers[:1] == (title,) else headers

@@ -1,4 +1,4 @@
-"""The top-level blocks of a Markdown text, by line, and its headings as plain text."""
+"""Parse Markdown into top-level blocks with their lines, and headings as plain text."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Kind(StrEnum):
     PROSE = "prose"
 
 
-_LONGEST_HEADING = 200
-"""A longer one is a paragraph that somebody underlined with dashes by mistake."""
+_MAX_HEADING_LENGTH = 200
+"""A longer one is a paragraph above a line of dashes, which CommonMark takes for a heading."""
 _KINDS = {
     "heading_open": Kind.HEADING,
     "table_open": Kind.TABLE,
@@ -33,10 +33,11 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines of the text, as written, that belong together.
+    """One top-level block: lines of the text, as written.
 
-    ``parts`` are the same lines cut where the block may be cut: a list's items, a table's head
-    and rows, a code block's lines with its fences, otherwise the whole. ``level`` (1..6) and
+    ``start`` and ``end`` are line numbers from 0, ``end`` exclusive. ``parts`` are the same lines,
+    cut where the block may be cut: a list's items, a table's head and rows, a code block's lines
+    with its fences, otherwise the whole. ``level`` (1..6) and
     ``title`` (plain text) are set for headings only.
     """
 
@@ -78,12 +79,12 @@ def unix_lines(text: str) -> str:
 
 
 def first_heading(text: str) -> str:
-    """The title of a page by its first heading of any level, or nothing."""
+    """The first heading of any level as plain text, empty if there is none."""
     return next((block.title for block in parse(text).blocks if block.title), "")
 
 
 def plain(inline: str) -> str:
-    """What a reader sees of one line of Markdown: no emphasis, links as their words."""
+    """One line of Markdown as plain text: without emphasis, links as their text."""
     tokens = _inline_parser().parseInline(inline)
     words = (child.content for token in tokens for child in token.children or ())
     return " ".join("".join(word or " " if word else "" for word in words).split())
@@ -91,7 +92,7 @@ def plain(inline: str) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    """Blocks only: what is inside a paragraph does not matter to where it may be cut."""
+    """Blocks only: what is inside a paragraph does not decide where it may be cut."""
     return MarkdownIt("commonmark").enable("table").disable("inline")
 
 
@@ -123,7 +124,7 @@ def _block(
     kind = _KINDS.get(opening.type, Kind.PROSE)
     if kind is Kind.HEADING:
         title = plain(children[0].content)
-        if len(title) <= _LONGEST_HEADING:
+        if len(title) <= _MAX_HEADING_LENGTH:
             level = int(opening.tag.removeprefix("h"))
             return Block(kind, start, end, ("\n".join(lines[start:end]),), level, title)
         kind = Kind.PROSE
@@ -148,7 +149,7 @@ def _cuts(kind: Kind, children: list[Token], start: int, end: int) -> list[int]:
 
 
 def _uncovered(lines: tuple[str, ...], start: int, end: int) -> Iterator[Block]:
-    """Lines the parser keeps to itself, such as link definitions: they are text all the same."""
+    """Lines without a token of the parser, such as link definitions: they are text as well."""
     while start < end and not lines[start].strip():
         start += 1
     while end > start and not lines[end - 1].strip():

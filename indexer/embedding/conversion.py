@@ -1,4 +1,4 @@
-"""Published BERT weights → a bfloat16 GGUF file, equal to what llama.cpp's own converter writes.
+"""Convert published BERT weights to a bfloat16 GGUF file, exactly as llama.cpp's converter does.
 
 With the gguf and safetensors libraries alone: no torch, no transformers.
 """
@@ -16,7 +16,11 @@ _STAYS_FLOAT32 = ("position_embd.weight", "token_types.weight")
 
 
 def convert(model: Path, target: Path, name: str) -> None:
-    """Write the mean-pooling sentence encoder in the folder ``model`` to ``target``."""
+    """Write the mean-pooling sentence encoder in the folder ``model`` to ``target``.
+
+    The folder is in Hugging Face's layout: ``config.json``, ``tokenizer.json`` and
+    ``model.safetensors``.
+    """
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     writer = gguf.GGUFWriter(target, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.BERT])
     writer.add_name(name)
@@ -43,7 +47,7 @@ def _add_shape(writer: gguf.GGUFWriter, config: dict[str, Any]) -> None:
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, model: Path) -> None:
-    """WordPiece as llama.cpp wants it: a mark before first pieces, none before later ones."""
+    """WordPiece as llama.cpp stores it: ``▁`` before first pieces, no ``##`` before later ones."""
     tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
     special = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
     number_of = tokenizer["model"]["vocab"]

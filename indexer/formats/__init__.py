@@ -1,5 +1,5 @@
-"""Files of every kind as Markdown. Read in the worker process only: a module a kind.
+"""Readers of file formats, one module per format; they run in the worker process only.
 
-Each module has ``read(content) -> Extracted`` and raises DocumentError with a sentence that says
-what to do; whatever else it raises is taken for a damaged file.
+Each module has ``read(content: bytes) -> Extracted``, which raises DocumentError with a sentence
+that says what to do; any other exception is taken for a damaged file.
 """

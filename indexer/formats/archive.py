@@ -1,4 +1,4 @@
-"""The zip archives that Office files and EPUB books are."""
+"""Open the zip archives of Office files and EPUB books, unless encrypted or too large."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """Refuses what is encrypted and what would unpack to more than this process may hold."""
+    """Raises DocumentError for an archive that is encrypted or unpacks to more than RLIMIT_AS."""
     if content.startswith(_OLD_OFFICE):
         raise DocumentError(
             "it is encrypted, or of an old binary format; save it in today's format "

@@ -1,4 +1,4 @@
-"""EPUB: its chapters in reading order."""
+"""Read EPUB: its chapters in reading order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader of a file makes of it, and the small things they share."""
+"""The value that every format's reader returns, and the formatting that they share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A file as Markdown; ``title`` is empty where the file does not say one."""
+    """A file as Markdown; ``title`` is empty where the file names none."""
 
     title: str
     text: str
@@ -19,7 +19,7 @@ def one_line(text: str | None) -> str:
 
 
 def table(rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table, its head the first row; empty rows and empty last columns are left out."""
+    """A Markdown table with the first row as head, without empty rows and empty last columns."""
     filled = [cells for row in rows if any(cells := [_cell(value) for value in row])]
     width = max((_width(cells) for cells in filled), default=0)
     if not width:

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: prose and code; what the code printed is left out."""
+"""Read Jupyter notebooks: text and code, without the output of the code."""
 
 from __future__ import annotations
 

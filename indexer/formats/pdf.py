@@ -1,4 +1,4 @@
-"""PDF: its text a page, read by PDFium."""
+"""Read PDF: the text of each page, by PDFium."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ _UNASSIGNED = re.compile("[\ufffe\uffff\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def read(content: bytes) -> Extracted:
-    """A heading a page, so that a citation names the page; the title is left to the file's name,
-    because what programs write into PDF titles is seldom one."""
+    """One heading per page, so that citations name the page.
+
+    The title is left empty: what programs write into a PDF's title is seldom one.
+    """
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:

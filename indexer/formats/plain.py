@@ -1,4 +1,4 @@
-"""Text and Markdown, which are Markdown as they are."""
+"""Read text and Markdown as Markdown, and decode bytes to text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""reStructuredText, also as Sphinx extends it, by way of HTML."""
+"""Read reStructuredText, also with Sphinx's roles and directives, by way of HTML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from indexer.formats.web import markdown
 _ROLE = re.compile(
     r":(?!pep|rfc|code|math)[a-z][\w+.:-]*:`~?([^`<]*[^`<\s])\s*(?:<[^`>]*>)?`", re.IGNORECASE
 )
-"""What it says is its text; those that docutils knows better are left to it."""
+"""A role, replaced by its text; those that docutils renders better are left to it."""
 _DIRECTIVE = re.compile(r"^\s*\.\. ([\w:+.-]+)::", re.MULTILINE)
 _NO_TEXT = {"toctree", "index", "currentmodule", "highlight"}
 _SETTINGS = {
@@ -32,7 +32,7 @@ _SETTINGS = {
     "initial_header_level": 2,
     "_disable_config": True,
 }
-"""Nothing is included, nothing written raw, and complaints stay out of the text."""
+"""No other file is included, no raw HTML passed on, and no warning written into the text."""
 
 
 def read(content: bytes) -> Extracted:
@@ -52,7 +52,7 @@ class _AnyOption(dict[str, Any]):
 
 
 class _Transparent(Directive):  # type: ignore[misc]
-    """A directive we do not know (``versionadded``, ``tab-set``): its content is the text."""
+    """An unknown directive (``versionadded``, ``tab-set``): replaced by its content."""
 
     optional_arguments = 1
     final_argument_whitespace = True
@@ -68,7 +68,7 @@ class _Transparent(Directive):  # type: ignore[misc]
 
 
 class _Silent(_Transparent):
-    """A directive whose content is for the program that builds the pages."""
+    """A directive whose content is for Sphinx, not for readers: left out."""
 
     def run(self) -> list[Any]:
         return []

@@ -1,4 +1,4 @@
-"""CSV: one table."""
+"""Read CSV as one table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SEPARATORS = ",;\t|"
 
 
 def read(content: bytes) -> Extracted:
-    """Separated by whichever separator is the most frequent in the first line."""
+    """The separator is the candidate that is most frequent in the first line."""
     text = decode(content).lstrip()
     first = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=first.count)

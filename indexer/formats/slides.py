@@ -1,4 +1,4 @@
-"""PPTX: a heading a slide, then its text, tables and notes."""
+"""Read PPTX: one heading per slide, then its text, tables and notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML as Markdown: what a reader of the page would call its text."""
+"""Convert HTML to Markdown, without navigation, forms, scripts and hidden parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_TEXT = (
 
 
 def read(content: bytes) -> Extracted:
-    """The page's main part where it marks one, else all of it."""
+    """The ``<main>`` or ``<article>`` element where there is exactly one, else the whole page."""
     page = BeautifulSoup(content, "html.parser")
     title = one_line(page.title.get_text()) if page.title else ""
     text = _converted(page)
@@ -37,7 +37,7 @@ def _converted(page: BeautifulSoup) -> str:
 
 
 class _Converter(MarkdownConverter):
-    """Headings with #, code fenced; pictures by their description, as nobody can see them."""
+    """ATX headings and fenced code; images become their alternative texts."""
 
     class Options:
         heading_style = "atx"

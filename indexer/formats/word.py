@@ -1,4 +1,4 @@
-"""DOCX: headings, lists, tables, links and notes by way of HTML."""
+"""Read DOCX: headings, lists, tables, links and notes, by way of HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XLSX: a table a sheet, with the values that were last calculated."""
+"""Read XLSX: one table per sheet, with the values that were last calculated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _rows(sheet: Any) -> Iterator[list[object]]:
 
 
 def _plain(value: object) -> object:
-    """Days without the midnight that every date carries, whole numbers without .0."""
+    """Dates without the time 00:00 that openpyxl adds, whole numbers without ``.0``."""
     if isinstance(value, datetime) and value.time() == time():
         return value.date()
     if isinstance(value, float) and value.is_integer():

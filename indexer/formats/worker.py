@@ -1,4 +1,4 @@
-"""The process that reads files: one request after the other, within limits it sets itself.
+"""The child process that extracts text: one file after the other, within limits it sets itself.
 
 ``python -m indexer.formats.worker SECONDS MEMORY_BYTES TEXT_BYTES``. A request on the standard
 input is a line of JSON, ``{"module": …, "size": …}``, followed by that many bytes of a file; the
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _limit_processor_time(seconds: float) -> None:
-    """For the next file alone: the limit counts from the process's start."""
+    """Allow the next file ``seconds``; the system counts from the start of the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = math.ceil(used.ru_utime + used.ru_stime + seconds)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

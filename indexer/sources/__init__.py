@@ -1,1 +1,1 @@
-"""Where documents come from: one protocol, one file a kind of source."""
+"""Sources of documents: one protocol, one module per kind of source."""

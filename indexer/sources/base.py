@@ -11,7 +11,7 @@ from indexer.documents import Document
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A document that is there but cannot be read; its indexed version stays as it is."""
+    """A document that exists but cannot be read; its indexed version stays as it is."""
 
     id: str
     reason: str
@@ -19,7 +19,7 @@ class Unreadable:
 
 
 class Source(Protocol):
-    """Somewhere documents come from.
+    """A source of documents, named as in the settings.
 
     ``read`` yields every document the source holds at this moment, once; an indexed document that
     is neither yielded nor reported unreadable has vanished and will be deleted. A source that

@@ -1,4 +1,4 @@
-"""A folder in BEIR's layout: a corpus as a source, and questions with the documents they need."""
+"""Read a folder in BEIR's layout (Thakur et al. 2021): corpus, questions, relevance judgements."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from indexer.errors import EvaluationError
 from indexer.file_hash import sha256_of
 
 Judgements = Mapping[str, Mapping[str, int]]
-"""Grades of documents by question; above 0 is relevant."""
-_EVERYBODY = Audience.of(PUBLIC)
+"""Question id → document id → grade; above 0 is relevant."""
+_AUDIENCE = Audience.of(PUBLIC)
 
 
 class BeirCorpus:
-    """``corpus.jsonl``: one public document a line. Raises EvaluationError."""
+    """``corpus.jsonl`` as a source: one public document per line. Raises EvaluationError."""
 
     name = "corpus"
 
@@ -36,11 +36,14 @@ class BeirCorpus:
         for identifier, record in _records(self._path):
             title = str(record.get("title") or "")
             text = str(record.get("text") or title)
-            yield Document(identifier, self.name, title, text, _EVERYBODY)
+            yield Document(identifier, self.name, title, text, _AUDIENCE)
 
 
 def read_judgements(folder: Path) -> Judgements:
-    """``qrels/test.tsv``: question, document and grade a line, under a head or none."""
+    """``qrels/test.tsv``: question, document and grade per line, with or without a header line.
+
+    Raises EvaluationError.
+    """
     path = folder / "qrels" / "test.tsv"
     judgements: dict[str, dict[str, int]] = {}
     for number, line in _lines(path):
@@ -58,7 +61,7 @@ def read_judgements(folder: Path) -> Judgements:
 
 
 def read_questions(folder: Path, judgements: Judgements) -> Mapping[str, str]:
-    """The text of every judged question in ``queries.jsonl``, by id."""
+    """The text of every judged question in ``queries.jsonl``, by id. Raises EvaluationError."""
     path = folder / "queries.jsonl"
     texts = {identifier: record.get("text") for identifier, record in _records(path)}
     without = [question for question in judgements if not texts.get(question)]
@@ -83,7 +86,9 @@ def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         found = True
         yield str(record["_id"]), record
     if not found:
-        raise EvaluationError(f'{path} is empty; write a JSON object with "_id" and "text" a line.')
+        raise EvaluationError(
+            f'{path} is empty; write one JSON object with "_id" and "text" per line.'
+        )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

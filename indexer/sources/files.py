@@ -1,4 +1,4 @@
-"""Documents from a folder, for instance a git checkout."""
+"""Read documents from a folder, for instance a git checkout."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class FilesSource:
         ) from error
 
     def _unmatched_patterns(self, found: Iterable[str]) -> Iterator[Unreadable]:
-        """A misspelt pattern would leave a folder to the readers of all others."""
+        """Reported because a misspelt pattern leaves its folder to the audience of all others."""
         for pattern in self._audiences:
             if not any(matches(path, pattern) for path in found):
                 yield Unreadable(
@@ -115,7 +115,7 @@ class FilesSource:
     def _read(
         self, path: Path, relative: PurePosixPath, identifier: str, extractor: CachedExtractor
     ) -> Document:
-        self._refuse_strangers(path, relative)
+        self._refuse_unsafe(path, relative)
         matter, title, text = FrontMatter(), "", ""
         if path.suffix.lower() in _TEXTS:
             matter, text = front_matter.split(self._text(path))
@@ -151,8 +151,8 @@ class FilesSource:
         fitting = (one for pattern, one in self._audiences.items() if matches(relative, pattern))
         return next(fitting, self._audience)
 
-    def _refuse_strangers(self, path: Path, relative: PurePosixPath) -> None:
-        """Names that are no text, links that lead elsewhere, and what would block when opened."""
+    def _refuse_unsafe(self, path: Path, relative: PurePosixPath) -> None:
+        """Raises DocumentError for names not in UTF-8, links out of the folder, and devices."""
         try:
             str(relative).encode()
         except UnicodeEncodeError as error:

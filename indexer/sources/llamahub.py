@@ -1,4 +1,4 @@
-"""Whatever a LlamaHub reader loads: Notion, Confluence, Google Drive and some hundred others."""
+"""Run a LlamaHub reader as a source: Notion, Confluence, Google Drive and some hundred others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from indexer.named_class import named, plain, to_install, told
 from indexer.settings import LlamaHubSource
 from indexer.sources.base import Unreadable
 
-OWN_ID = "doc_id"
+_OWN_ID = "doc_id"
 """As ``id_field``: the id that the reader itself gives to a document."""
 
 
 class LlamaHubReader:
-    """The documents of one reader, named in the settings; it runs in this process.
+    """The documents of one reader, whose class the settings name; it runs in this process.
 
     ``read`` raises SourceError when the reader cannot be imported, made or run, and when what it
     loads has no lasting ids or is nothing at all.
@@ -78,12 +78,12 @@ class LlamaHubReader:
         )
 
     def _identifier(self, loaded: LlamaDocument) -> str:
-        """A random id would make every sync delete and embed everything."""
+        """Raises SourceError for a random id: every sync would delete and embed everything."""
         field = self._table.id_field
         if field in loaded.metadata:
             return str(loaded.metadata[field])
         known = ", ".join(sorted(loaded.metadata)) or "none"
-        if field and field != OWN_ID:
+        if field and field != _OWN_ID:
             raise self._failure(
                 f"gives a document without the metadata field {field}",
                 f"set id_field to one of those it gives: {known}",
@@ -93,7 +93,7 @@ class LlamaHubReader:
             raise self._failure(
                 "gives ids that look random",
                 f"set id_field to a metadata field that names a document for good ({known}), "
-                f'or to "{OWN_ID}" if these ids last',
+                f'or to "{_OWN_ID}" if these ids last',
             )
         return own
 

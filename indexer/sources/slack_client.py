@@ -1,4 +1,4 @@
-"""Slack's Web API, read to the end of every page; each refusal is a sentence."""
+"""A Slack Web API client for the history: pagination, retries, errors as sentences."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Payload = dict[str, Any]
 """A JSON object in Slack's own shape."""
 
 _PAGE = 200
-_PATIENCE = 20
-"""Times a call that is rate limited waits as long as Slack asks."""
+_RATE_LIMIT_RETRIES = 20
+"""How often one call waits as long as a 429 response asks."""
 _TIMEOUT = 30
 _GONE = {"thread_not_found", "message_not_found", "user_not_found", "user_not_visible"}
 _TOKEN_ERRORS = {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"}
@@ -33,7 +33,7 @@ _NOT_INSIDE = {"not_in_channel", "channel_not_found"}
 
 
 class SlackClient:
-    """What the history needs of Slack. Every method raises SourceError when Slack refuses."""
+    """The calls that the history needs. Every method raises SourceError when Slack refuses."""
 
     def __init__(self, source: str, token: str, api_url: str) -> None:
         self._source = source
@@ -46,7 +46,7 @@ class SlackClient:
             retry_handlers=[
                 ConnectionErrorRetryHandler(max_retry_count=2),
                 ServerErrorRetryHandler(max_retry_count=2),
-                RateLimitErrorRetryHandler(max_retry_count=_PATIENCE),
+                RateLimitErrorRetryHandler(max_retry_count=_RATE_LIMIT_RETRIES),
             ],
         )
         self._names: dict[str, str] = {}
@@ -88,7 +88,7 @@ class SlackClient:
         return str(answer["permalink"])
 
     def name(self, user: str) -> str:
-        """What people call a person; asked once."""
+        """A user's display name; asked for once per user."""
         if user not in self._names:
             try:
                 answer = self._call("users.info", lambda: self._client.users_info(user=user))
@@ -102,7 +102,7 @@ class SlackClient:
         return self._names[user]
 
     def download(self, address: str, most: int) -> bytes:
-        """A file's content of at most so many bytes. Raises DocumentError."""
+        """A file's content. Raises DocumentError, also where it has more than ``most`` bytes."""
         parts = urlsplit(address)
         if parts.netloc not in self._hosts:
             raise DocumentError("it is not kept by Slack; index it where it is.")
@@ -155,11 +155,11 @@ class SlackClient:
 
 
 class _Gone(Exception):
-    """What was asked for has been deleted since it was listed."""
+    """The requested object has been deleted since it was listed."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Slack redirects who may not read a file to a page for signing in; our token stays here."""
+    """Slack redirects to its sign-in page where access is denied; the token is not sent there."""
 
     def redirect_request(self, *given: Any) -> None:
         return None

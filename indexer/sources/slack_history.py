@@ -124,12 +124,12 @@ class _Reading:
             elif message.get("thread_ts", message["ts"]) == message["ts"]:
                 alone.append(message)
                 files |= self._files([message])
-        for day, messages in groupby(alone, key=lambda message: sent_at(message["ts"]).date()):
+        for day, messages in groupby(alone, key=lambda message: _sent_at(message["ts"]).date()):
             kept = [
                 message
                 for message in messages
                 if is_content(message, self._own)
-                and not is_monologue_with_bot([message], self._own)
+                and not _is_monologue_with_bot([message], self._own)
             ]
             yield from self._document(channel, str(day), f"#{channel['name']} on {day}", kept)
         for file in files.values():
@@ -137,9 +137,9 @@ class _Reading:
 
     def _thread(self, channel: Payload, thread: Sequence[Payload]) -> Iterator[Document]:
         root = thread[0]["ts"]
-        if not is_monologue_with_bot(thread, self._own):
+        if not _is_monologue_with_bot(thread, self._own):
             first = next((each for each in thread if is_content(each, self._own)), thread[0])
-            said = first_line(first, self._client.name) or f"{sent_at(root):%Y-%m-%d}"
+            said = first_line(first, self._client.name) or f"{_sent_at(root):%Y-%m-%d}"
             yield from self._document(channel, root, f"#{channel['name']}: {said}", thread)
 
     def _document(
@@ -156,7 +156,7 @@ class _Reading:
                 text="\n\n".join(parts),
                 audience=Audience.of(f"slack_channel:{channel['id']}"),
                 url=self._permalink(channel["id"], messages[0]["ts"]),
-                modified=sent_at(content[-1]["ts"]),
+                modified=_sent_at(content[-1]["ts"]),
             )
 
     def _replies(self, channel: str, root: Payload) -> list[Payload]:
@@ -219,7 +219,7 @@ class _Reading:
             text=extracted.text,
             audience=Audience.of(f"slack_channel:{channel['id']}"),
             url=str(file.get("permalink") or ""),
-            modified=sent_at(str(file["timestamp"])) if file.get("timestamp") else None,
+            modified=_sent_at(str(file["timestamp"])) if file.get("timestamp") else None,
         )
 
 
@@ -236,7 +236,7 @@ def is_content(message: Payload, own: frozenset[str]) -> bool:
     return message.get("subtype", "") in _CONTENT and _speaker_ids(message).isdisjoint(own)
 
 
-def is_monologue_with_bot(thread: Sequence[Payload], own: frozenset[str]) -> bool:
+def _is_monologue_with_bot(thread: Sequence[Payload], own: frozenset[str]) -> bool:
     """Whether one person alone talks with the bot: such questions, found again, answer nothing."""
     speakers = {_speaker(message) for message in thread if is_content(message, own)}
     addressed = any(
@@ -251,7 +251,7 @@ def _speaker_ids(message: Payload) -> set[str]:
     return {str(message.get(key)) for key in ("user", "bot_id") if message.get(key)}
 
 
-def sent_at(ts: str) -> datetime:
+def _sent_at(ts: str) -> datetime:
     return datetime.fromtimestamp(float(ts), UTC)
 
 
@@ -261,7 +261,7 @@ def as_markdown(message: Payload, names: Names) -> str:
     if not text:
         return ""
     speaker = _bot_name(message) or names(_speaker(message))
-    return f"{speaker} ({sent_at(message['ts']):%Y-%m-%d %H:%M}): {text}"
+    return f"{speaker} ({_sent_at(message['ts']):%Y-%m-%d %H:%M}): {text}"
 
 
 def message_text(message: Payload, names: Names) -> str:

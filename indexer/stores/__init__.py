@@ -1,1 +1,1 @@
-"""Where chunks and vectors live: one port, several stores."""
+"""Stores of chunks and vectors: one port, several implementations."""

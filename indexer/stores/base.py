@@ -1,4 +1,4 @@
-"""The port that every store implements, and the checks on what is written and asked."""
+"""The port that every store implements, and the validation of its arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from indexer.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocument:
-    """What the store knows of a document: enough to tell whether the source has changed."""
+    """A document as the store lists it: enough to tell whether the source has changed.
+
+    ``digest`` is that of ``Document.digest``, ``chunks`` their number.
+    """
 
     id: str
     source: str
@@ -27,10 +30,10 @@ class IndexedDocument:
 class SearchRequest:
     """One hybrid search, filtered BEFORE ranking to what ``audience`` may read.
 
-    ``text`` goes to the lexical leg, ``vector`` (unit length, the embedder's dimension) to the
-    dense one. ``dense_weight`` in 0..1 weighs the min-max-normalised legs; ``candidates`` is the
-    number each leg contributes, ``limit`` the number returned. ``sources`` narrows the search
-    further, to documents of these sources; empty means all.
+    ``text`` goes to the lexical leg, ``vector`` (float32, shape (dimension,), L2-normalised) to
+    the dense one. ``dense_weight`` in 0..1 weighs the legs (see ``fusion``); ``candidates`` is the
+    number of chunks that each leg contributes, ``limit`` the number returned. ``sources`` narrows
+    the search to documents of these sources; empty means all.
     """
 
     text: str
@@ -44,8 +47,10 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """How rare words are among the chunks that may be found: ``chunks`` counts them all,
-    ``containing`` maps each asked word to the number that hold it, stemmed as the store stems.
+    """Document frequencies of words, over the chunks that one audience may find.
+
+    ``chunks`` is the number of all of them; ``containing`` maps each word to the number of chunks
+    that contain its stem.
     """
 
     chunks: int
@@ -53,9 +58,9 @@ class Frequencies:
 
 
 class Store(Protocol):
-    """Chunks, vectors and audiences, one transaction a document.
+    """Chunks, vectors and audiences, with one transaction per document.
 
-    All methods are safe from several threads and raise StoreError with a sentence.
+    All methods are safe from several threads and raise StoreError.
     """
 
     def documents(self, source: str | None = None) -> Mapping[str, IndexedDocument]:
@@ -63,15 +68,13 @@ class Store(Protocol):
         ...
 
     def check(self) -> None:
-        """Ask for next to nothing, however much is indexed. Raises StoreError where searches would
-        fail.
-        """
+        """A cheap health check at any size. Raises StoreError if searches would fail."""
         ...
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Insert or replace a document whole: readers see the old chunks or the new, never both.
 
-        ``vectors`` has one unit-length row a chunk.
+        ``vectors`` is float32, shape (n_chunks, dimension), rows L2-normalised.
         """
         ...
 
@@ -80,7 +83,7 @@ class Store(Protocol):
         ...
 
     def delete(self, document_id: str) -> None:
-        """Remove exactly this document; unknown ids are fine."""
+        """Remove this document with its chunks; an unknown id is no error."""
         ...
 
     def search(self, request: SearchRequest) -> list[Passage]:
@@ -90,8 +93,8 @@ class Store(Protocol):
     def frequencies(
         self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
     ) -> Frequencies:
-        """Count the chunks that hold each word, among those that a search for this audience in
-        these sources could find; bare lower-case words, no phrases.
+        """Count the chunks that contain each word, among those that a search for this audience in
+        these sources could find. ``words`` are single lower-case words, no phrases.
         """
         ...
 

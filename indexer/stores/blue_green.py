@@ -34,7 +34,7 @@ class BlueGreen(Protocol):
         ...
 
 
-class SqliteBlueGreen:
+class _SqliteBlueGreen:
     """A live file, rebuilt in a file named ``.rebuild`` beside it."""
 
     def __init__(self, path: Path, identity: str, dimension: int) -> None:
@@ -63,7 +63,7 @@ class SqliteBlueGreen:
             remove_database(self._rebuild_path)
 
 
-class WeaviateBlueGreen:
+class _WeaviateBlueGreen:
     """An alias on a server, rebuilt in collections beside those that it names."""
 
     def __init__(self, table: StoreTable, identity: str, dimension: int) -> None:
@@ -97,5 +97,5 @@ def blue_green(settings: IndexSettings, identity: str, dimension: int) -> BlueGr
     ``dimension`` is the embedder's. Raises IndexSettingsError where Weaviate's client is missing.
     """
     if settings.store.kind == "weaviate":
-        return WeaviateBlueGreen(settings.store, identity, dimension)
-    return SqliteBlueGreen(settings.index_path, identity, dimension)
+        return _WeaviateBlueGreen(settings.store, identity, dimension)
+    return _SqliteBlueGreen(settings.index_path, identity, dimension)

@@ -94,7 +94,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, identity: str, dimension: int) -> None:
-        self._file = SqliteFile(path, identity)
+        self._file = _SqliteFile(path, identity)
         self._dimension = dimension
         self._matrix = Matrix(dimension)
         self._views = _Views()
@@ -326,7 +326,7 @@ def _passage(fields: Sequence[object], score: float, similarity: float, lexical:
     )
 
 
-class SqliteFile:
+class _SqliteFile:
     """A pool of connections to one index file; a connection is used by one thread at a time.
 
     Raises StoreError for a file that is damaged or no index of ours, StoreOutdated for an index of

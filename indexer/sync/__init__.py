@@ -1,1 +1,1 @@
-"""A source and its indexed documents brought together, and the journal of what each sync did."""
+"""Sync sources into the index, and keep a journal of what each sync did."""

@@ -1,4 +1,4 @@
-"""What the last sync of each source came to, kept beside the index for ``status``."""
+"""Record the outcome of each source's last sync in a file beside the index, for ``status``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source and its indexed documents brought together: first a plan, then its steps."""
+"""Sync a source into the index: compare the two to make a plan, then apply it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from indexer.errors import SourceError
 from indexer.sources.base import Source, Unreadable
 from indexer.stores.base import Store
 
-_CHUNKS_AT_ONCE = 256
-_SMALLEST_SHRINK = 10
-"""Fewer documents than this may always go."""
+_CHUNKS_PER_BATCH = 256
+_MIN_SHRINK = 10
+"""The deletion of fewer documents than this is never suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a sync of one source will do; nothing has been written yet.
 
-    ``audience_only`` documents change their readers and nothing else: no embedding. ``deleted``
-    are ids of documents that have vanished. ``unreadable`` ones keep their indexed version.
+    ``audience_only`` documents change their audience and nothing else, so they are not embedded
+    again. ``deleted`` are ids of documents that have vanished. ``unreadable`` ones keep their
+    indexed version.
     ``failure`` says why the source as a whole could not be read; then there is nothing to do.
     """
 
@@ -46,7 +47,7 @@ class Plan:
         return len(self.deleted) / (len(self.deleted) + kept) if self.deleted else 0.0
 
     def without_deletions(self, limit: float) -> Plan:
-        """The same plan, deleting nothing: what to do when a shrink looks like an accident."""
+        """The same plan without deletions, and with a ``failure`` that says how to allow them."""
         return replace(
             self,
             deleted=(),
@@ -57,8 +58,8 @@ class Plan:
 
 
 def shrinks_suspiciously(plan: Plan, limit: float) -> bool:
-    """Whether so much vanished at once that somebody should be asked first."""
-    return len(plan.deleted) >= _SMALLEST_SHRINK and plan.shrinkage > limit
+    """Whether so many documents vanished at once that a person should confirm the deletion."""
+    return len(plan.deleted) >= _MIN_SHRINK and plan.shrinkage > limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +87,15 @@ class Progressed:
 
 
 Progress = Callable[[Progressed], None]
-"""Hears of every document written. It may raise SyncCancelled: what is done stays done."""
+"""Called after every document written. It may raise SyncCancelled: documents written stay so."""
 
 
 def no_progress(event: Progressed) -> None:
-    """For those who do not watch."""
+    """Ignores all events."""
 
 
 def plan(source: Source, store: Store) -> Plan:
-    """Compare; writes nothing. Raises SourceError, and then nothing will be deleted either."""
+    """Compare a source with the index; writes nothing. Raises SourceError, StoreError."""
     indexed = dict(store.documents(source.name))
     added: list[Document] = []
     changed: list[Document] = []
@@ -129,7 +130,7 @@ def plan(source: Source, store: Store) -> Plan:
 
 
 def plan_removal(source: str, store: Store) -> Plan:
-    """The plan for a source that the settings no longer name: all its documents go."""
+    """The plan for a source that the settings no longer name: delete all its documents."""
     return Plan(source, deleted=tuple(sorted(store.documents(source))))
 
 
@@ -140,12 +141,11 @@ def apply(
     embedding: LlamaCppEmbedding,
     progress: Progress = no_progress,
 ) -> Report:
-    """Carry out a plan; interrupted at any point, the next sync does what is left.
+    """Apply a plan; if it is interrupted at any point, the next sync does the rest.
 
-    Raises SyncCancelled if ``progress`` does, between two documents.
-
-    What takes something away from readers comes first. Chunks are embedded before the
-    transaction that replaces their document: an embedder that fails leaves the old version.
+    Deletions and new audiences, which may withdraw access, come first. Chunks are embedded before
+    the transaction that replaces their document: an embedder that fails leaves the old version.
+    Raises StoreError, EmbedderError, and SyncCancelled if ``progress`` does.
     """
     for identifier in plan.deleted:
         store.delete(identifier)
@@ -179,7 +179,7 @@ def apply(
 
 
 def _with_new_audience(plan: Plan, store: Store) -> Iterator[Document]:
-    """Changed documents whose old text must not stay with its old readers meanwhile."""
+    """Changed documents whose old text the old audience must not read until they are replaced."""
     indexed = store.documents(plan.source) if plan.changed else {}
     for document in plan.changed:
         known = indexed.get(document.id)
@@ -190,14 +190,14 @@ def _with_new_audience(plan: Plan, store: Store) -> Iterator[Document]:
 def _groups(
     documents: Sequence[Document], chunker: Chunker
 ) -> Iterator[list[tuple[Document, list[Chunk]]]]:
-    """Documents enough to keep the embedder busy, few enough to be committed soon."""
+    """Batches of documents: large enough for the embedder, small enough to be committed soon."""
     group: list[tuple[Document, list[Chunk]]] = []
     waiting = 0
     for document in documents:
         chunks = chunker.chunks(document)
         group.append((document, chunks))
         waiting += len(chunks)
-        if waiting >= _CHUNKS_AT_ONCE:
+        if waiting >= _CHUNKS_PER_BATCH:
             yield group
             group, waiting = [], 0
     if group:

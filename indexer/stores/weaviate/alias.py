@@ -1,4 +1,4 @@
-"""Which of a server's indexes is searched: an alias that moves at once when one is rebuilt."""
+"""The alias of the live index on a Weaviate server, moved atomically when one is rebuilt."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DAY = 24 * 3600 * 10**6
 
 
 class WeaviateAlias:
-    """The settings' ``collection``: an alias of the collections of ONE index.
+    """The settings' ``collection`` is an alias of the collections of ONE index.
 
-    Their description names the identity that built them. Each rebuild fills collections of its
-    own, also one by the same identity, while those that the alias names are read.
+    Their description holds the identity that built them. Each rebuild, also one by the same
+    identity, fills collections of its own while those behind the alias are searched.
     """
 
     def __init__(self, server: WeaviateServer, table: StoreTable, identity: str) -> None:
@@ -35,12 +35,12 @@ class WeaviateAlias:
         self.names = Names.of(self._alias, self._identity)
 
     def open(self) -> None:
-        """Make collections and alias where there are none. Raises StoreOutdated."""
+        """Create collections and alias if there are none. Raises StoreOutdated."""
         published = self._published()
         if not published:
             self._make()
             self._create_alias()
-            # Another process may have been the one that made it, of something else.
+            # Another process may have created the alias, for another identity.
             published = self._published()
         names = self._named_if_ours(published)
         if names is None:
@@ -53,12 +53,12 @@ class WeaviateAlias:
         self._make()
 
     def begin(self) -> None:
-        """Collections that nobody searches yet: a rebuild's that was begun earlier, or new ones.
+        """Open collections that are not searched yet: those of an unfinished rebuild, or new ones.
 
-        What was begun before the published index is superseded and goes. Of what was begun later
-        the newest of this identity is continued: whether it was interrupted or another process is
-        at it cannot be known, and two that write one index do it no harm. All else may be what
-        another process is building, and goes when it is older than a day or with ``publish``.
+        Rebuilds begun before the published index are superseded and deleted. Of the later ones the
+        newest of this identity is continued: whether it was interrupted or another process is
+        writing it cannot be known, and two writers of one index do no harm. All others may be in
+        progress elsewhere; they are deleted when older than a day, or by ``publish``.
         """
         self._rebuilding = True
         built_by = self._indexes()
@@ -78,10 +78,10 @@ class WeaviateAlias:
         self._make()
 
     def publish(self) -> None:
-        """Readers find this index from now on; all others are removed.
+        """Point the alias to this index and delete all others.
 
-        Who has another open goes on with this one, if the same identity built that, or gets
-        StoreOutdated: its deletions and audiences are no longer kept.
+        A process that has another one open continues with this one if the same identity built
+        both, else it gets StoreOutdated, because deletions and audiences are no longer updated.
         """
         self._create_alias()
         if self._published() != self.names.documents:
@@ -95,9 +95,10 @@ class WeaviateAlias:
                 self._remove(name)
 
     def moved(self) -> bool:
-        """Whether these collections are gone and ``names`` are now those that were rebuilt.
+        """Whether these collections were replaced; then ``names`` are those of the new ones.
 
-        Raises StoreOutdated when they are gone for good, StoreError when nobody can tell.
+        Raises StoreOutdated if they were replaced by another identity's, StoreError if the server
+        does not answer.
         """
         if self._exists(self.names.documents):
             return False
@@ -111,7 +112,7 @@ class WeaviateAlias:
         return True
 
     def _make(self) -> None:
-        """The collections without the alias; what is there already stays."""
+        """Create the collections, but not the alias; existing ones stay."""
         make = self._server.client.collections.create
         for arguments in (
             chunks_collection(self.names, self._identity, self._factor),
@@ -141,7 +142,7 @@ class WeaviateAlias:
         return Names.named(documents) if ours else None
 
     def _built_by(self, documents: str) -> str:
-        """The identity; of what is gone, the name."""
+        """The identity that built a collection; its name if it no longer exists."""
         built_by = self._indexes()
         return next((built_by[one] for one in built_by if one.documents == documents), documents)
 
@@ -159,7 +160,7 @@ class WeaviateAlias:
         return self._server.call(lambda: self._server.client.collections.exists(name))
 
     def _ensure(self, make: Callable[[], object], is_made: Callable[[], bool]) -> None:
-        """Make what is not there; another process may do so at the same moment."""
+        """Create what is missing, also where another process does so at the same moment."""
         if is_made():
             return
         try:

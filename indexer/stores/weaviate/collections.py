@@ -1,4 +1,4 @@
-"""What is asked of the two collections of one index; each call ends in time or in a StoreError."""
+"""Read and write the two Weaviate collections of one index, and count reachable replicas."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ Objects = Collection[dict[str, Any], None]
 
 Item = TypeVar("Item")
 
-_AT_ONCE = 200
+_BATCH_SIZE = 200
 _AGREED = MetadataQuery(is_consistent=True)
-_MOST_DETAIL = 300
-_SECONDS = 1.0
-# An unhealthy one is slow to hear of the others, but it is there and gets what is written.
+_MAX_DETAIL = 300
+_COUNT_VALID_SECONDS = 1.0
+# An unhealthy node lags behind in cluster messages, but it is reachable and receives writes.
 _PRESENT = {"HEALTHY", "UNHEALTHY"}
 
 
 class WeaviateCollections:
-    """Records and chunks of one index.
+    """Records and chunks of one index. All methods raise StoreError.
 
-    What is written is on every node that the server knows to be alive before the call returns. One
-    that was away comes back with what it had, deleted and narrowed documents among it. Chunks are
-    read as one node holds them all the same, since only their record can make them current. A
-    record counts as ``agreed`` when a majority has the same: a search by QUORUM compares, but
-    answers with the object of the node that was asked, however old that is.
+    Writes use consistency level ALL: they are on every node that the server takes to be alive
+    before the call returns. A node that was away comes back with its old objects, among them
+    documents deleted or restricted since. Chunks are still read at level ONE, because only their
+    record makes them current. A record is ``agreed`` when a majority of the nodes hold the same: a
+    search at QUORUM compares them, but returns the object of the node that was asked, however old.
     """
 
     def __init__(self, server: WeaviateServer, names: Names) -> None:
@@ -60,13 +60,13 @@ class WeaviateCollections:
         self._documents = documents.with_consistency_level(ConsistencyLevel.ALL)
         self._chunks = chunks.with_consistency_level(ConsistencyLevel.ALL)
         config = self._call(documents.config.get)
-        self.nodes = WeaviateNodes(server, names, config.replication_config.factor)
-        enough = ConsistencyLevel.QUORUM if self.nodes.replicated else ConsistencyLevel.ONE
+        self.replicas = _Replicas(server, names, config.replication_config.factor)
+        enough = ConsistencyLevel.QUORUM if self.replicas.replicated else ConsistencyLevel.ONE
         self._read_documents = documents.with_consistency_level(enough)
         self._read_chunks = chunks.with_consistency_level(ConsistencyLevel.ONE)
 
     def records(self, document_ids: Iterable[str]) -> dict[str, Record]:
-        """Of these documents, those that there are, agreed or not."""
+        """The records of these documents, if they exist, agreed or not."""
         found: dict[str, Record] = {}
         fetch = self._read_documents.query.fetch_objects_by_ids
         for part in _parts([document_uuid(one) for one in document_ids]):
@@ -75,21 +75,23 @@ class WeaviateCollections:
         return found
 
     def agreed_records(self, document_ids: Iterable[str]) -> dict[str, Record]:
-        """Of these documents, those that a majority of the nodes knows as the same."""
+        """The records of these documents that are the same on a majority of the nodes."""
         return {name: one for name, one in self.records(document_ids).items() if one.agreed}
 
     def all_records(self) -> Iterator[Record]:
         fetch = self._read_documents.query.fetch_objects
         last = UUID(int=0)
         while True:
-            page = self._call(partial(fetch, limit=_AT_ONCE, after=last, return_metadata=_AGREED))
+            page = self._call(
+                partial(fetch, limit=_BATCH_SIZE, after=last, return_metadata=_AGREED)
+            )
             if not page.objects:
                 return
             yield from self._read(page.objects)
             last = page.objects[-1].uuid
 
     def look(self) -> None:
-        """Read one record, if there is any: the same way that searches take."""
+        """Read one record, if there is any, in the way that searches do."""
         self._call(partial(self._read_documents.query.fetch_objects, limit=1))
 
     def write_record(self, record: Record) -> None:
@@ -113,14 +115,14 @@ class WeaviateCollections:
         return [found[one] for one in uuids if one in found]
 
     def remove_chunks(self, document_id: str, *, before: int | None = None) -> None:
-        """Those of versions before one, or all of them."""
+        """Delete the chunks of versions below ``before``, or all of them."""
         condition: FilterReturn = Filter.by_property("document_id").equal(document_id)
         if before is not None:
             condition = condition & Filter.by_property("version").less_than(before)
         self._delete(self._chunks, condition)
 
     def nearest(self, vector: Vectors, limit: int, condition: FilterReturn) -> list[Hit]:
-        """By cosine."""
+        """The dense leg: the nearest chunks by cosine; ``vector`` has shape (dimension,)."""
         found = self._call(
             lambda: self._read_chunks.query.near_vector(
                 vector.tolist(),
@@ -139,7 +141,7 @@ class WeaviateCollections:
     def matching(
         self, terms: Sequence[str], vector: Vectors, limit: int, condition: FilterReturn
     ) -> list[Hit]:
-        """By BM25 over any of the terms; ``vector`` is the question's, for the similarity."""
+        """The lexical leg: BM25 over any of the terms; ``vector`` is used for the similarity."""
         found = self._call(
             lambda: self._read_chunks.query.bm25(
                 " ".join(terms),
@@ -163,7 +165,7 @@ class WeaviateCollections:
         ]
 
     def count(self, condition: FilterReturn) -> int:
-        """How many chunks fulfil a condition."""
+        """The number of chunks that fulfil a condition."""
         counted = self._call(
             lambda: self._read_chunks.aggregate.over_all(filters=condition, total_count=True)
         )
@@ -171,8 +173,8 @@ class WeaviateCollections:
 
     def _read(self, objects: Iterable[Object[dict[str, Any], None]]) -> Iterator[Record]:
         for one in objects:
-            # The server compares nothing where there is one copy, and then calls nothing agreed.
-            agreed = not self.nodes.replicated or one.metadata.is_consistent is True
+            # With one replica the server compares nothing and reports no object as consistent.
+            agreed = not self.replicas.replicated or one.metadata.is_consistent is True
             yield Record.read(one.properties, agreed=agreed)
 
     def _insert(self, collection: Objects, rows: Sequence[Row]) -> None:
@@ -181,12 +183,12 @@ class WeaviateCollections:
             reasons = sorted({error.message for error in result.errors.values()})
             raise StoreError(
                 f"Weaviate did not take {len(result.errors)} of {len(rows)} objects "
-                f"({'; '.join(reasons)[:_MOST_DETAIL]}); nothing of them is shown. "
+                f"({'; '.join(reasons)[:_MAX_DETAIL]}); nothing of them is shown. "
                 "Correct the cause and run `lorebot-index sync` again."
             )
 
     def _delete(self, collection: Objects, condition: FilterReturn) -> None:
-        """All that match: the server ends each deletion at its limit, 10,000 by default."""
+        """Delete all that match; the server deletes 10,000 per request by default."""
         while True:
             result = self._call(lambda: collection.data.delete_many(where=condition))
             if result.matches == 0:
@@ -199,16 +201,16 @@ class WeaviateCollections:
 
 
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Small enough for one message."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
+    """Batches small enough for one message."""
+    for start in range(0, len(items), _BATCH_SIZE):
+        yield items[start : start + _BATCH_SIZE]
 
 
-class WeaviateNodes:
-    """Copies of an index's objects, of ``factor`` each; with a factor of 1 nothing is asked.
+class _Replicas:
+    """Counts the reachable replicas of an index; with a ``factor`` of 1 it asks nothing.
 
-    Weaviate takes a consistency level as a share of the nodes that it knows to be alive: ALL
-    leaves one out that is away, and the last one alone is a QUORUM. So they are counted here.
+    Weaviate applies a consistency level to the nodes that it takes to be alive: ALL leaves out a
+    node that is away, and the last node alone is a QUORUM. So replicas are counted here.
     """
 
     def __init__(self, server: WeaviateServer, names: Names, factor: int) -> None:
@@ -221,10 +223,12 @@ class WeaviateNodes:
     def replicated(self) -> bool:
         return self._factor > 1
 
-    def check_most(self) -> None:
-        """Raises StoreError unless a majority has been reachable within the last second."""
+    def check_majority(self) -> None:
+        """Raises StoreError unless a majority was reachable within the last second."""
         count, moment = self._counted
-        self._check_majority(count if time.monotonic() - moment < _SECONDS else self._count())
+        self._check_majority(
+            count if time.monotonic() - moment < _COUNT_VALID_SECONDS else self._count()
+        )
 
     def check_all(self) -> None:
         """Raises StoreError unless all are reachable."""
@@ -235,7 +239,7 @@ class WeaviateNodes:
                 "Start what is away and run `lorebot-index sync` again."
             )
 
-    def all_there(self) -> bool:
+    def all_reachable(self) -> bool:
         """Whether all are reachable now. Raises StoreError unless a majority is."""
         count = self._count()
         self._check_majority(count)
@@ -255,7 +259,7 @@ class WeaviateNodes:
         )
 
     def _count(self) -> int:
-        """The copies that can be reached of the shard that has the fewest."""
+        """The number of reachable replicas of the shard that has the fewest."""
         if not self.replicated:
             return self._factor
         count = min(self._copies(name) for name in self._collections)
@@ -264,7 +268,7 @@ class WeaviateNodes:
 
     def _copies(self, name: str) -> int:
         nodes = self._server.client.cluster.nodes
-        # A node that is away may be missing in the list, so shards are counted, not nodes.
+        # A node that is away may be missing from the list, so shards are counted, not nodes.
         listed: list[NodeVerbose] = self._server.call(lambda: nodes(name, output="verbose"))
         shards = Counter(
             shard.name

@@ -1,4 +1,4 @@
-"""The index as two Weaviate collections: documents, one object each, and their chunks."""
+"""The schema of the two Weaviate collections of an index: document records, and their chunks."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ Revision = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The collections of one index; the settings' name is an alias of the published one.
+    """The names of one index's collections; the settings' name is an alias of the published ones.
 
-    ``generation`` is when a rebuild began, in microseconds; 0 for what was never rebuilt.
+    ``generation`` is when the rebuild began, in microseconds since the epoch; 0 for a first index.
     """
 
     documents: str
@@ -56,7 +56,7 @@ class Names:
 
     @classmethod
     def named(cls, documents: str) -> Names | None:
-        """Those of a collection of documents, None if it is none of ours."""
+        """From the name of a collection of documents; None if we did not create it."""
         found = _DOCUMENTS.fullmatch(documents)
         return cls(documents, int(found["generation"] or 0)) if found else None
 
@@ -67,11 +67,11 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A document as the index knows it: replacing this ONE object makes a version current.
+    """A document in the index: replacing this ONE object makes a version current.
 
-    ``version`` is that of the chunks that may be read, 0 for none. An empty ``digest`` says that
-    something is unfinished: no source has that digest, so the next sync writes the document again.
-    One that the nodes of a cluster do not agree on is read as unfinished.
+    ``version`` is that of the chunks that may be read, 0 for none. An empty ``digest`` marks the
+    document as unfinished: no source has that digest, so the next sync writes it again. A record
+    on which the nodes of a cluster disagree is read as unfinished.
     """
 
     id: str
@@ -130,7 +130,7 @@ class Hit:
     """A chunk that a search found.
 
     ``similarity`` is its cosine with the question, computed here because the server's may be that
-    of compressed vectors; ``score`` is the lexical leg's, 0 in the dense one.
+    of quantized vectors; ``score`` is its BM25 score, 0 in the dense leg.
     """
 
     key: int
@@ -172,7 +172,7 @@ def chunk_uuid(document_id: str, version: int, number: int) -> uuid.UUID:
 
 
 def chunk_properties(chunk: Chunk, title: str) -> dict[str, Any]:
-    """All of a chunk that does not change with version and audience."""
+    """The properties of a chunk that do not depend on version and audience."""
     return {
         "document_id": chunk.document_id,
         "position": chunk.position,
@@ -184,7 +184,7 @@ def chunk_properties(chunk: Chunk, title: str) -> dict[str, Any]:
 
 
 def chunk_row(properties: Mapping[str, Any], vector: object, record: Record, number: int) -> Row:
-    """The chunk as it is written for this version and audience of its document."""
+    """A chunk as it is written for the version and audience of its document's record."""
     return DataObject(
         properties={
             **properties,
@@ -198,7 +198,7 @@ def chunk_row(properties: Mapping[str, Any], vector: object, record: Record, num
 
 
 def documents_collection(names: Names, identity: str, factor: int) -> dict[str, Any]:
-    """Arguments that make the collection; its description is the index's identity."""
+    """Arguments of ``collections.create``; the description is the index's identity."""
     kept = [_kept(name) for name in _RECORD_TEXTS]
     return {
         "name": names.documents,
@@ -210,7 +210,7 @@ def documents_collection(names: Names, identity: str, factor: int) -> dict[str, 
 
 
 def chunks_collection(names: Names, identity: str, factor: int) -> dict[str, Any]:
-    """Arguments that make the collection: words are searched as they are, stemmed by us."""
+    """Arguments of ``collections.create``; terms are stored stemmed and matched as they are."""
     nearest = Configure.VectorIndex.hnsw(
         distance_metric=VectorDistances.COSINE,
         filter_strategy=VectorFilterStrategy.ACORN,
@@ -240,7 +240,7 @@ _RECORD_TEXTS = ("source", "digest", "title", "url", "modified")
 
 
 def _exact(name: str, kind: DataType = DataType.TEXT) -> Property:
-    """Compared whole: any other tokenisation would take ``eng`` for ``eng-all``."""
+    """Compared whole: under any other tokenization ``eng`` would match ``eng-all``."""
     return Property(
         name=name,
         data_type=kind,

@@ -1,4 +1,4 @@
-"""One connection to a Weaviate server: limits of time, retries, its failures as sentences."""
+"""The connection to a Weaviate server: timeouts, retries, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from indexer.settings import StoreTable
 
 Answer = TypeVar("Answer")
 
-_PAUSES = (0.1, 0.3, 0.9, 1.8)
-_MOST_DETAIL = 300
+_RETRY_DELAYS = (0.1, 0.3, 0.9, 1.8)
+_MAX_DETAIL = 300
 _FORBIDDEN = {401, 403, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 _BUSY = {429, 502, 503, 504, grpc.StatusCode.UNAVAILABLE}
 # The client answers a refused connection with a minute of retries of its own; a channel that waits
@@ -55,20 +55,20 @@ _CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # As for HTTP: a proxy of the environment is not for a server of one's own.
+    # As for HTTP: the environment's proxy is not meant for a server of one's own.
     ("grpc.enable_http_proxy", 0),
 ]
 
 
 class RefusedByServer(StoreError):
-    """The server was reached and would not do what it was asked."""
+    """The server answered and refused the request."""
 
 
 class WeaviateServer:
-    """A client whose calls end in time: at most ``seconds`` for one answer.
+    """A client whose requests time out after ``seconds``.
 
-    A server that refuses connections or says 503 is asked again for some three seconds at most.
-    Raises StoreError; the API key is in no message.
+    While the server refuses connections or answers 429, 502, 503 or 504, requests are retried for
+    some three seconds. Raises StoreError; the API key is in no message.
     """
 
     def __init__(self, table: StoreTable, seconds: float = 10.0) -> None:
@@ -89,18 +89,18 @@ class WeaviateServer:
 
     @property
     def client(self) -> WeaviateClient:
-        """To be used within ``call`` only."""
+        """For use within ``call`` only."""
         return self._client
 
     def call(self, operation: Callable[[], Answer]) -> Answer:
-        """Its result; ``operation`` may run several times, so it must be one that may."""
-        for pause in _PAUSES:
+        """The result of ``operation``, which must be idempotent: it may run several times."""
+        for delay in _RETRY_DELAYS:
             try:
                 return operation()
             except (WeaviateBaseError, httpx.HTTPError) as error:
-                if not _passes(error):
+                if not _is_transient(error):
                     raise self._explained(error) from error
-            time.sleep(pause)
+            time.sleep(delay)
         try:
             return operation()
         except (WeaviateBaseError, httpx.HTTPError) as error:
@@ -160,13 +160,13 @@ def _client(table: StoreTable, seconds: float) -> WeaviateClient:
             timeout=Timeout(init=seconds, query=seconds, insert=seconds),
             grpc_config=GrpcConfig(channel_options=_CHANNEL_OPTIONS),
         ),
-        # They would ask a package index for the newest client.
+        # The checks would ask a package index for the newest client.
         skip_init_checks=True,
     )
 
 
-def _passes(error: Exception) -> bool:
-    """Whether asking again may help. What came by gRPC has been asked again already."""
+def _is_transient(error: Exception) -> bool:
+    """Whether a retry may help; gRPC has retried its own errors already."""
     return _unreachable(error) or (
         isinstance(error, UnexpectedStatusCodeError) and error.status_code in _BUSY
     )
@@ -196,7 +196,7 @@ def _code(error: Exception) -> object:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The client says in words what failed; what it wraps says it in codes, so that comes first."""
+    """The innermost cause first: it has a status code, where the client's own error has words."""
     if error is not None:
         yield from _causes(error.__cause__ or error.__context__)
         yield error
@@ -204,4 +204,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _detail(error: Exception) -> str:
     detail = " ".join(str(getattr(error, "error", "") or error).split())
-    return detail[:_MOST_DETAIL]
+    return detail[:_MAX_DETAIL]

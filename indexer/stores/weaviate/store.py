@@ -1,4 +1,8 @@
-"""The store beyond one machine: the index in a Weaviate server, shared by all replicas."""
+"""The store beyond one machine: the index on a Weaviate server, shared by all replicas.
+
+The lexical leg is Weaviate's BM25F (https://docs.weaviate.io/weaviate/concepts/search/keyword-search)
+over terms that we stem ourselves, the dense leg its HNSW index (Malkov & Yashunin 2018).
+"""
 
 from __future__ import annotations
 
@@ -33,19 +37,19 @@ from indexer.stores.weaviate.server import RefusedByServer, WeaviateServer
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
-_MOST_SECONDS = 10.0
+_SEARCH_SECONDS = 10.0
 
 
-def _following(
+def _retried_after_rebuild(
     method: Callable[Concatenate[WeaviateStore, Given], Answer],
 ) -> Callable[Concatenate[WeaviateStore, Given], Answer]:
-    """Asked again of the index that was published meanwhile, if this one is gone.
+    """Run a method again, on the index published meanwhile, if its collections were replaced.
 
-    Each method is one that may run twice. Raises StoreOutdated where another identity built that.
+    Only for idempotent methods. Raises StoreOutdated where another identity built that index.
     """
 
     @wraps(method)
-    def followed(self: WeaviateStore, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+    def retried(self: WeaviateStore, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
         used = self._collections
         try:
             return method(self, *args, **kwargs)
@@ -54,37 +58,37 @@ def _following(
                 raise
         return method(self, *args, **kwargs)
 
-    return followed
+    return retried
 
 
 class WeaviateStore:
-    """Documents, chunks, words, vectors and audiences in Weaviate; see the ``Store`` port.
+    """Documents, chunks, terms, vectors and audiences in Weaviate; see the ``Store`` port.
 
-    Weaviate has no transaction over several objects, so one object decides: a document's record
-    names the version of its chunks that may be read and who may read them. A writer marks the
-    record unfinished, writes the new chunks, replaces the record, deletes the old chunks and only
-    then writes the digest. Guaranteed therefore, whatever fails between two steps:
+    Weaviate has no transactions over several objects, so one object decides: a document's record
+    names the version of its chunks that may be read and the audience that may read them. A writer
+    marks the record unfinished, writes the new chunks, replaces the record, deletes the old chunks
+    and only then writes the digest. This guarantees, whatever fails between two steps:
 
-    - A search shows, of each document, the chunks of one version, written in full, that was
-      current while it searched; where it met another it searches again without that one.
-    - Nobody is shown what the record's audience does not admit; a new audience applies to all
-      chunks at the moment the record is replaced.
-    - A document is never lost: the old version is shown until the new one is complete.
-    - What is left behind by a failure is not shown, and the next sync removes it.
+    - A search returns, of each document, the chunks of one version, written in full, that was
+      current during the search; where it finds another version it searches again without that.
+    - A passage is returned only to readers whom the record's audience admits; a new audience
+      applies to all chunks at the moment the record is replaced.
+    - A document is never lost: the old version is found until the new one is complete.
+    - What a failure leaves behind is not found, and the next sync removes it.
 
-    Two processes that write the SAME document at once may remove each other's chunks. Whoever
-    notices, before or after its digest, takes the digest away and raises StoreError: the document
-    may be missing until the next sync, but that one writes it again.
+    Two processes that write the SAME document at once may remove each other's chunks. The one that
+    notices, before or after writing its digest, clears the digest and raises StoreError: the
+    document may be missing until the next sync, which writes it again.
 
-    In a cluster searches need a majority of the copies, and so does what takes away from readers.
-    Only with all copies reachable is text written, a digest or the removal of a record: a node
-    that missed a change is outvoted when it comes back, and the next sync reaches it.
+    In a cluster, searches, deletions and new audiences need a majority of the replicas. Text, a
+    digest and the removal of a record are written only while all replicas are reachable: a node
+    that missed a change is outvoted when it comes back, and the next sync updates it.
 
-    Not guaranteed: ``frequencies`` counts both versions of what is just being written. With the
-    server's ASYNC_INDEXING the dense leg misses new chunks for a while.
+    Not guaranteed: ``frequencies`` counts both versions of a document that is being written. With
+    the server's ASYNC_INDEXING the dense leg misses new chunks for a while.
 
-    The legs are asked one by one rather than by a hybrid query: that returns the fused score
-    alone, while a Passage also tells its cosine and its share of the lexical leg's best.
+    The legs are queried separately because Weaviate's hybrid query returns only the fused score,
+    while a Passage also holds its cosine and its share of the best BM25 score.
     """
 
     def __init__(
@@ -97,8 +101,8 @@ class WeaviateStore:
         seconds: float = 10.0,
     ) -> None:
         """``identity`` names embedder and chunker; a published index of another raises
-        StoreOutdated. With ``rebuild`` it is one that nobody searches before ``publish``.
-        ``seconds`` is what the server may take for one answer.
+        StoreOutdated. With ``rebuild`` the index is not searched before ``publish``. ``seconds``
+        is the timeout of one request.
         """
         self._dimension = dimension
         self._server = WeaviateServer(table, seconds)
@@ -114,58 +118,58 @@ class WeaviateStore:
         self._known: dict[str, tuple[int, float]] = {}
         self._newest = 0
 
-    @_following
+    @_retried_after_rebuild
     def documents(self, source: str | None = None) -> Mapping[str, IndexedDocument]:
         records = list(self._collections.all_records())
         listed = (record.listed() for record in sorted(records, key=lambda one: one.id))
         return {one.id: one for one in listed if source in (None, one.source)}
 
-    @_following
+    @_retried_after_rebuild
     def check(self) -> None:
-        self._collections.nodes.check_most()
+        self._collections.replicas.check_majority()
         self._collections.look()
 
-    @_following
+    @_retried_after_rebuild
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         check_document(document, chunks, vectors, self._dimension)
         parts = [chunk_properties(chunk, document.title) for chunk in chunks]
         with self._writing:
-            self._collections.nodes.check_all()
+            self._collections.replicas.check_all()
             known = self._collections.records([document.id]).get(document.id)
             record = Record.of(document, len(chunks))
             self._replace(known or record, record, list(zip(parts, vectors, strict=True)))
 
-    @_following
+    @_retried_after_rebuild
     def set_audience(self, document_id: str, audience: Audience) -> None:
         with self._writing:
-            self._collections.nodes.check_most()
+            self._collections.replicas.check_majority()
             known = self._collections.records([document_id]).get(document_id)
             if known is None:
                 return
             parts = self._collections.read_chunks(known)
-            # Chunks that are gone come back with the next sync, which knows no such digest.
+            # If chunks are missing, an empty digest makes the next sync write the document again.
             digest = known.digest if len(parts) == known.chunks else ""
             new = replace(known, audience=audience, digest=digest, chunks=len(parts))
             self._replace(known, new, parts)
 
-    @_following
+    @_retried_after_rebuild
     def delete(self, document_id: str) -> None:
         with self._writing:
-            self._collections.nodes.check_most()
+            self._collections.replicas.check_majority()
             known = self._collections.records([document_id]).get(document_id)
             if known is not None:
                 self._collections.write_record(replace(known, version=0, digest="", chunks=0))
                 self._collections.remove_chunks(document_id)
-                # A node that still has the record would give it back to the others.
-                if self._collections.nodes.all_there():
+                # A node that still had the record would restore it on the others.
+                if self._collections.replicas.all_reachable():
                     self._collections.remove_record(document_id)
 
-    @_following
+    @_retried_after_rebuild
     def search(self, request: SearchRequest) -> list[Passage]:
         check_request(request, self._dimension)
-        return self._found(request)
+        return self._search(request)
 
-    @_following
+    @_retried_after_rebuild
     def frequencies(
         self, words: Sequence[str], audience: Audience, sources: frozenset[str] = frozenset()
     ) -> Frequencies:
@@ -178,7 +182,7 @@ class WeaviateStore:
         return Frequencies(count(readable), containing)
 
     def publish(self) -> None:
-        """Make this the index that is searched, at once: the last step of a rebuild."""
+        """Make this the live index, atomically: the last step of a rebuild."""
         self._alias.publish()
 
     def close(self) -> None:
@@ -187,24 +191,24 @@ class WeaviateStore:
     def _replace(
         self, old: Record, new: Record, parts: Sequence[tuple[dict[str, Any], object]]
     ) -> None:
-        """Each step leaves something that is right to read and that the next sync completes."""
+        """After each step what is read is correct, and the next sync can complete the rest."""
         current = replace(new, version=self._next_version(old))
         rows = [chunk_row(*part, current, number) for number, part in enumerate(parts)]
         self._collections.write_record(replace(old, digest=""))
         self._collections.write_chunks(rows)
         self._collections.write_record(replace(current, digest=""))
         self._collections.remove_chunks(current.id, before=current.version)
-        # Before, for what others did; after, for what they did between looking and writing.
-        self._check_alone(current)
-        if self._collections.nodes.all_there():
+        # Before the digest, for earlier writes of others; after it, for those in between.
+        self._check_no_other_writer(current)
+        if self._collections.replicas.all_reachable():
             self._collections.write_record(current)
-            self._check_alone(current)
+            self._check_no_other_writer(current)
 
-    def _check_alone(self, current: Record) -> None:
-        """Raises StoreError unless this version is the current one and whole.
+    def _check_no_other_writer(self, current: Record) -> None:
+        """Raises StoreError unless this version is current and complete.
 
-        The other's version may be the smaller one where clocks differ, so its chunks may have been
-        removed by us although it is current: it is not to be called finished either.
+        Where clocks differ the other writer's version may be the lower one, so we may have removed
+        its chunks although it is current: then its digest is cleared as well.
         """
         found = self._collections.records([current.id]).get(current.id)
         ours = found is not None and found.version == current.version
@@ -213,45 +217,45 @@ class WeaviateStore:
         if found is not None:
             self._collections.write_record(replace(found, digest=""))
         else:
-            # Without a record nobody would ever remove them.
+            # Without a record no later sync would remove them.
             self._collections.remove_chunks(current.id)
         raise StoreError(
             f"Another process wrote {current.id} at the same time; the next sync completes it."
         )
 
     def _next_version(self, old: Record) -> int:
-        """Microseconds, used once; Weaviate takes numbers up to 2**53."""
+        """Microseconds since the epoch, strictly increasing; Weaviate's limit is 2**53."""
         now = time.time_ns() // 1000
         self._newest = max(now, self._newest + 1, old.version + 1)
         return self._newest
 
-    def _found(self, request: SearchRequest) -> list[Passage]:
-        """Search until what was left out is exactly what must not be read."""
-        self._collections.nodes.check_most()
-        left_out: frozenset[Revision] = frozenset()
-        met: set[Revision] = set()
-        deadline = time.monotonic() + _MOST_SECONDS
+    def _search(self, request: SearchRequest) -> list[Passage]:
+        """Search again until the excluded versions are exactly those that must not be read."""
+        self._collections.replicas.check_majority()
+        excluded: frozenset[Revision] = frozenset()
+        seen: set[Revision] = set()
+        deadline = time.monotonic() + _SEARCH_SECONDS
         while time.monotonic() < deadline:
             began = time.monotonic()
-            dense, lexical = self._legs(request, left_out)
+            dense, lexical = self._legs(request, excluded)
             revisions = {hit.revision for hit in (*dense, *lexical)}
-            met |= revisions
-            records = self._collections.agreed_records({document_id for document_id, _ in met})
+            seen |= revisions
+            records = self._collections.agreed_records({document_id for document_id, _ in seen})
             stale = frozenset(
-                one for one in met if not _may_be_read(one, records, request.audience)
+                one for one in seen if not _may_be_read(one, records, request.audience)
             )
-            whole = all(self._current_since(one) <= began for one in revisions)
-            self._learn(records.values())
-            if stale == left_out and whole:
+            complete = all(self._current_since(one) <= began for one in revisions)
+            self._note_versions(records.values())
+            if stale == excluded and complete:
                 return _passages(request, dense, lexical, records)
-            left_out = stale
+            excluded = stale
         raise StoreError("The index changes faster than it can be read; ask again in a moment.")
 
     def _legs(
-        self, request: SearchRequest, left_out: Iterable[Revision]
+        self, request: SearchRequest, excluded: Iterable[Revision]
     ) -> tuple[list[Hit], list[Hit]]:
         condition = _readable_by(request.audience, request.sources)
-        for document_id, version in sorted(left_out):
+        for document_id, version in sorted(excluded):
             other_document = Filter.by_property("document_id").not_equal(document_id)
             condition &= other_document | Filter.by_property("version").not_equal(version)
         limit = request.candidates
@@ -262,18 +266,21 @@ class WeaviateStore:
         )
 
     def _current_since(self, revision: Revision) -> float:
-        """A moment at which this version was current; versions that were replaced never return."""
+        """The earliest time at which this version is known to be current, else infinity.
+
+        A version that was replaced never becomes current again.
+        """
         version, moment = self._known.get(revision[0], (0, math.inf))
         return moment if version == revision[1] else math.inf
 
-    def _learn(self, records: Iterable[Record]) -> None:
+    def _note_versions(self, records: Iterable[Record]) -> None:
         now = time.monotonic()
         for record in records:
             if self._known.get(record.id, (0, 0.0))[0] != record.version:
                 self._known[record.id] = (record.version, now)
 
     def _moved_from(self, used: WeaviateCollections) -> bool:
-        """Whether there are other collections than these to ask. Raises StoreOutdated."""
+        """Whether the live index is now in other collections than these. Raises StoreOutdated."""
         with self._moving:
             if self._collections is used and self._alias.moved():
                 self._collections = WeaviateCollections(self._server, self._alias.names)
@@ -308,7 +315,7 @@ def _passages(
     lexical: Sequence[Hit],
     records: Mapping[str, Record],
 ) -> list[Passage]:
-    """Best first; each hit's record is among ``records``."""
+    """The hits of both legs fused, best first; ``records`` holds the record of each hit."""
     scores = fuse(
         {hit.key: hit.similarity for hit in dense},
         {hit.key: hit.score for hit in lexical},

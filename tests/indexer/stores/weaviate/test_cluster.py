@@ -21,7 +21,7 @@ NODES = ("node1", "node2", "node3")
 
 @pytest.fixture
 def standin(standin: WeaviateStandIn, monkeypatch: pytest.MonkeyPatch) -> WeaviateStandIn:
-    monkeypatch.setattr(collections, "_SECONDS", 0.0)
+    monkeypatch.setattr(collections, "_COUNT_VALID_SECONDS", 0.0)
     standin.nodes = dict.fromkeys(NODES, "HEALTHY")
     return standin
 
@@ -174,7 +174,7 @@ def test_a_node_that_is_slow_to_hear_of_the_others_is_there(
 def test_nodes_are_asked_once_a_second_however_much_is_searched(
     standin: WeaviateStandIn, store: WeaviateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collections, "_SECONDS", 60.0)
+    monkeypatch.setattr(collections, "_COUNT_VALID_SECONDS", 60.0)
     standin.calls.clear()
     for _ in range(3):
         search(store, "secret")
