@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,13 +51,23 @@ class Audience:
         """From a setting or front matter: one word or a list of words."""
         if isinstance(value, str):
             return cls.of(value)
-        if isinstance(value, Iterable):
+        if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes):
             return cls(frozenset(value))
         raise AudienceError(f"An audience must be a word or a list of words, not {value!r}.")
 
     def admits(self, reader: Audience) -> bool:
         """Whether that reader may see a document of this audience: they share a principal."""
         return not self.principals.isdisjoint(reader.principals)
+
+    def narrowed(self, other: Audience) -> Audience | None:
+        """Those whom both admit, where that can be said in principals; ``public`` admits all.
+
+        None where both name readers and none of them is named by both.
+        """
+        if PUBLIC in self.principals or PUBLIC in other.principals:
+            return other if PUBLIC in self.principals else self
+        common = self.principals & other.principals
+        return Audience(common) if common else None
 
     def sorted(self) -> tuple[str, ...]:
         return tuple(sorted(self.principals))

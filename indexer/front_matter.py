@@ -1,22 +1,47 @@
-"""Parse the YAML front matter of a page: its audience, title, URL and date."""
+"""Parse the front matter of a page: its audience, title, URL and date.
+
+YAML between ``---`` and TOML between ``+++`` are read. A page that seems to name its readers in any
+other form is refused: it must not be left to the readers of its folder, who may be all.
+"""
 
 from __future__ import annotations
 
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cache
+from difflib import SequenceMatcher
+from typing import Any
 
 import yaml
-from markdown_it import MarkdownIt
-from mdit_py_plugins.front_matter import front_matter_plugin
 
 from indexer.documents import Audience
 from indexer.errors import AudienceError, DocumentError
 
+_AUDIENCE = "audience"
+_SPELLINGS = (_AUDIENCE, "audiences")
+"""Read whatever their case."""
+_OTHER_WORDS = frozenset(
+    """access accesslevel acl allowedreaders classification confidential confidentiality internal
+    permission permissions private reader readers readableby restricted restrictedto sensitivity
+    viewers visibility visibleto""".split()
+)
+_HARMLESS = (None, False, "", "public", "false", "no", "none")
+_LIKENESS = 0.8
+_LOOK_ALIKE = str.maketrans("аеіоруԁсхυνіαεοιης", "aeiopydcxuvi" + "aeoinc")
+_FENCE = re.compile(r"[ \t]*(-{3,}|\+{3,}|;{3,})[ \t]*(?:ya?ml|toml|json)?[ \t]*")
+_COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
+_KEY = re.compile(r"""[\s:#+*>{-]*["']?([^\W\d_][\w .-]{2,30}?)["']?\s*[:=]\s*(.*)""")
+_META = re.compile(r"""<meta\b[^>]*\bname\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+_PRINCIPAL = re.compile(r"\b(?:public|slack_user:|slack_channel:|group:)")
+_HEAD_LINES = 60
+
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """The keys that we read; all others are left to other tools."""
+    """What a page says of itself; unknown keys are left to other tools."""
 
     title: str = ""
     url: str = ""
@@ -25,35 +50,119 @@ class FrontMatter:
 
 
 def split(text: str) -> tuple[FrontMatter, str]:
-    """A page's front matter and the text below it. Raises DocumentError."""
-    first = next(iter(_parser().parse(text)), None)
-    if first is None or first.type != "front_matter" or first.map is None:
+    """A page's front matter and the text below it.
+
+    Blank lines and comments may stand before it. Raises DocumentError for what is wrong in it, and
+    for a page that seems to name its readers where or how it is not read.
+    """
+    block = _block(text)
+    if block is None:
+        refuse_hidden_readers(text)
         return FrontMatter(), text
-    body = "\n".join(text.split("\n")[first.map[1] :])
-    return _read(first.content), body.lstrip("\n")
+    return _read(_parsed(block)), block.body
 
 
-def _read(content: str) -> FrontMatter:
+def refuse_hidden_readers(text: str) -> None:
+    """Raises DocumentError if the top of a file without front matter seems to name its readers."""
+    lines = text.lstrip("\ufeff").split("\n")[:_HEAD_LINES]
+    for line, names_principal, fenced in _head(lines):
+        key = _KEY.fullmatch(line.strip())
+        if key and _is_like_audience(key[1]) and (fenced or names_principal):
+            raise _unread(key[1])
+    for name in _META.findall("\n".join(lines)):
+        if _is_like_audience(name):
+            raise _unread(name)
+
+
+def _head(lines: list[str]) -> Iterator[tuple[str, bool, bool]]:
+    """Each line before the first heading: does it name a principal, is it behind a fence?"""
+    fenced, code = False, False
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith(("```", "~~~")):
+            code = not code
+        if code or (line.startswith("#") and not line.startswith("#+") and not fenced):
+            return
+        if _FENCE.fullmatch(line) or (number == 0 and line.lstrip().startswith("{")):
+            fenced = True
+        yield line, bool(_PRINCIPAL.search(line)), fenced
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The lines between two fences, and all below them."""
+
+    fence: str
+    content: str
+    first_line: int
+    body: str
+
+
+def _block(text: str) -> _Block | None:
+    """The front matter; None for a page that begins with text, or with a thematic break."""
+    rest = text.lstrip("\ufeff")
+    while comment := _COMMENT.match(rest):
+        rest = rest[comment.end() :]
+    rest = rest.lstrip()
+    opening, _, below = rest.partition("\n")
+    fence = opening.strip()
+    if fence not in ("---", "+++"):
+        return None
+    lines = below.split("\n")
+    ends = [number for number, line in enumerate(lines) if line.rstrip() in (fence, "...")]
+    if not ends:
+        return None
+    content = lines[: ends[0]]
+    if content and not content[0].strip() and not any(map(_KEY.fullmatch, content)):
+        return None  # a thematic break, and another one below
+    before = text[: len(text) - len(below)].count("\n")
+    body = "\n".join(lines[ends[0] + 1 :]).lstrip("\n")
+    return _Block(fence, "\n".join(content), before + 1, body)
+
+
+class _Loader(yaml.SafeLoader):
+    """Of two lines with one key YAML would take the last, which may say that all may read."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = {str(key) for key in keys if keys.count(key) > 1 and key != "<<"}
+        if twice:
+            raise DocumentError(
+                f"its front matter says `{min(twice)}` twice; keep the line that is right."
+            )
+        return super().construct_mapping(node, deep)
+
+
+def _parsed(block: _Block) -> Mapping[str, object]:
     try:
-        values = yaml.safe_load(content)
-    except ValueError as error:
+        if block.fence == "+++":
+            return tomllib.loads(block.content)
+        values = yaml.load(block.content, _Loader)  # noqa: S506 - a SafeLoader
+    except tomllib.TOMLDecodeError as error:
         raise DocumentError(
-            f"its front matter holds a wrong value ({error}); correct it."
+            f"its front matter is not TOML ({error}); correct or remove the lines between the +++."
         ) from error
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
-        line = f" (line {where.line + 2})" if where else ""
+        line = f" (line {where.line + block.first_line})" if where else ""
         raise DocumentError(
             f"its front matter is not YAML{line}; correct or remove the lines between the ---."
         ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DocumentError(
+            f"its front matter holds a wrong value ({error}); correct it."
+        ) from error
     if values is None:
-        return FrontMatter()
+        return {}
     if not isinstance(values, dict):
         raise DocumentError(
             "its front matter is no list of `key: value` lines; correct or remove it."
         )
+    return values
+
+
+def _read(values: Mapping[str, object]) -> FrontMatter:
     try:
-        audience = Audience.parse(values["audience"]) if "audience" in values else None
+        audience = _audience(values)
     except (AudienceError, TypeError) as error:
         raise DocumentError(f"its front matter has a wrong audience: {error}") from error
     return FrontMatter(
@@ -64,12 +173,63 @@ def _read(content: str) -> FrontMatter:
     )
 
 
+def _audience(values: Mapping[str, object]) -> Audience | None:
+    """Raises DocumentError where other keys seem to name readers, AudienceError, TypeError."""
+    given = [key for key in values if str(key).casefold().strip() in _SPELLINGS]
+    if len(given) > 1:
+        raise DocumentError(f"its front matter says {' and '.join(given)}; keep one of them.")
+    for key, value in _all_keys(values):
+        if key in given:
+            continue
+        if _is_like_audience(key) and (given == [] or _word_of(key) not in _OTHER_WORDS):
+            harmless = value if isinstance(value, str | bool | None) else True
+            if _word_of(key) in _OTHER_WORDS and _folded(harmless) in _HARMLESS:
+                continue
+            raise _unread(key)
+    return Audience.parse(values[given[0]]) if given else None
+
+
+def _all_keys(values: object) -> Iterator[tuple[str, object]]:
+    """Every key of a mapping and of those in it, with its value."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield str(key), value
+            yield from _all_keys(value)
+    elif isinstance(values, list):
+        for value in values:
+            yield from _all_keys(value)
+
+
+def _is_like_audience(key: str) -> bool:
+    """Whether it is the word in another spelling, also with letters of another alphabet."""
+    word = _word_of(key)
+    like = SequenceMatcher(None, word, _AUDIENCE, autojunk=False).ratio() >= _LIKENESS
+    return like or _AUDIENCE in word or word in _OTHER_WORDS
+
+
+def _word_of(key: str) -> str:
+    folded = unicodedata.normalize("NFKD", key).casefold().translate(_LOOK_ALIKE)
+    return "".join(letter for letter in folded if letter.isalpha())
+
+
+def _folded(value: object) -> object:
+    return value.strip().casefold() if isinstance(value, str) else value
+
+
+def _unread(key: str) -> DocumentError:
+    return DocumentError(
+        f"it seems to name its readers (`{' '.join(key.split())}`) in a form that is not read; "
+        "write `audience: …` between --- lines at the top of a Markdown or text file, or set "
+        "the readers of its folder in [sources.audiences] and remove that line."
+    )
+
+
 def _word(value: object) -> str:
     return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
 
 
 def _moment(value: object) -> datetime | None:
-    """YAML reads dates itself; anything it left as text must be ISO 8601."""
+    """YAML and TOML read dates themselves; anything left as text must be ISO 8601."""
     if value is None or isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -80,8 +240,3 @@ def _moment(value: object) -> datetime | None:
         raise DocumentError(
             f"its front matter says `updated: {value}`; write a date such as 2025-01-31."
         ) from error
-
-
-@cache
-def _parser() -> MarkdownIt:
-    return MarkdownIt("zero").use(front_matter_plugin).disable("inline")

@@ -24,6 +24,10 @@ from indexer.sources.cache import CachedExtractor, SourceCache
 
 _TEXTS = (".md", ".markdown", ".txt")
 """Suffixes of files that are Markdown as they are, and may begin with front matter."""
+_WITH_A_READABLE_TOP = (".html", ".htm", ".xhtml", ".rst", ".ipynb", ".csv")
+"""Suffixes of files that are text, too, and whose front matter is not read but may be there."""
+_TOP_BYTES = 16_384
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _WILD = re.compile(r"\*\*/|\*\*|\*|\?")
 _MEANS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -116,14 +120,17 @@ class FilesSource:
         self, path: Path, relative: PurePosixPath, identifier: str, extractor: CachedExtractor
     ) -> Document:
         self._refuse_unsafe(path, relative)
+        place = self._place_audience(path, relative)
         matter, title, text = FrontMatter(), "", ""
         if path.suffix.lower() in _TEXTS:
             matter, text = front_matter.split(self._text(path))
             title = first_heading(text)
         else:
+            if path.suffix.lower() in _WITH_A_READABLE_TOP:
+                front_matter.refuse_hidden_readers(self._top(path))
             extracted = extractor.extract_file(path, str(relative))
             title, text = extracted.title, extracted.text
-        audience = matter.audience or self._folder_audience(str(relative))
+        audience = _readers(place, matter.audience)
         if audience is None:
             raise DocumentError(
                 "nobody may read it; add `audience: public` (or slack_channel:C…, group:…) "
@@ -147,6 +154,31 @@ class FilesSource:
             )
         return unicodedata.normalize("NFC", unix_lines(decode(path.read_bytes())))
 
+    def _top(self, path: Path) -> str:
+        """What a file of text begins with, whatever its encoding: for the words of its readers."""
+        with path.open("rb") as file:
+            beginning = file.read(_TOP_BYTES)
+        encoding = "utf-16" if beginning.startswith(_UTF_16) else "utf-8"
+        return unix_lines(beginning.decode(encoding, "replace"))
+
+    def _place_audience(self, path: Path, relative: PurePosixPath) -> Audience | None:
+        """Of the file's folder and, where it is a link, of its target's, too: whom both admit."""
+        own = self._folder_audience(str(relative))
+        if not path.is_symlink():
+            return own
+        target = PurePosixPath(path.resolve().relative_to(self._folder.resolve()).as_posix())
+        if any(part.startswith(".") for part in target.parts):
+            raise DocumentError("it is a link to a hidden file; copy it instead.")
+        theirs = self._folder_audience(str(target))
+        if own is None or theirs is None:
+            return own or theirs
+        both = own.narrowed(theirs)
+        if both is None:
+            raise DocumentError(
+                f"it is a link, for {_named(own)}, to a file for {_named(theirs)}: copy it instead."
+            )
+        return both
+
     def _folder_audience(self, relative: str) -> Audience | None:
         fitting = (one for pattern, one in self._audiences.items() if matches(relative, pattern))
         return next(fitting, self._audience)
@@ -164,6 +196,21 @@ class FilesSource:
 
     def _leaves(self, path: Path) -> bool:
         return path.is_symlink() and not path.resolve().is_relative_to(self._folder.resolve())
+
+
+def _readers(place: Audience | None, own: Audience | None) -> Audience | None:
+    """The narrowest of what a file's place and its front matter say.
+
+    A page can narrow the readers of its folder, and name other ones than those; it cannot make
+    public what its folder keeps.
+    """
+    if place is None or own is None:
+        return own or place
+    return place.narrowed(own) or own
+
+
+def _named(audience: Audience) -> str:
+    return " and ".join(audience.sorted())
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -55,3 +55,82 @@ def test_a_bare_date_is_midnight(value: str) -> None:
 def test_what_cannot_be_understood_is_refused(content: str, sentence: str) -> None:
     with pytest.raises(DocumentError, match=sentence):
         split(f"---\n{content}\n---\nText")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nAudience: group:hr\n---\nText",
+        "---\naudiences: [group:hr]\n---\nText",
+        "---\nAUDIENCE: group:hr\n---\nText",
+        "\n\n---\naudience: group:hr\n---\nText",
+        "\ufeff---\naudience: group:hr\n---\nText",
+        "<!-- moved from the wiki -->\n---\naudience: group:hr\n---\nText",
+        "  ---\naudience: group:hr\n---\nText",
+        "---  \naudience: group:hr\n---  \nText",
+        "---\naudience: group:hr\n...\nText",
+        '+++\naudience = "group:hr"\ntitle = "Bands"\n+++\nText',
+        '+++\nAudience = ["group:hr"]\n+++\nText',
+    ],
+)
+def test_readers_are_read_in_the_forms_that_people_write(text: str) -> None:
+    matter, body = split(text)
+    assert matter.audience == Audience.of("group:hr")
+    assert body == "Text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n\u0430udience: group:hr\n---\nText",  # a Cyrillic letter
+        "---\naudi\u0435nce: group:hr\n---\nText",
+        "---\naudiance: group:hr\n---\nText",
+        "---\naudeince: group:hr\n---\nText",
+        "---\ntarget_audience: group:hr\n---\nText",
+        "---\naudience: {group: hr}\n---\nText",
+        "---\naudience: {public: false}\n---\nText",
+        "---\naudience: group:hr\naudience: public\n---\nText",
+        "---\naudience: public\nAudience: group:hr\n---\nText",
+        "---\naudience: public\naudiance: group:hr\n---\nText",
+        "---\nmeta:\n  audience: group:hr\n---\nText",
+        "---\nlorebot: [{audience: group:hr}]\n---\nText",
+        "---\nvisibility: internal\n---\nText",
+        "---\nprivate: true\n---\nText",
+        "---\nreaders: [anna, ben]\n---\nText",
+        "---\naudience: group:hr\n\nText that goes on",  # never closed
+        "----\naudience: group:hr\n----\nText",
+        "+++\naudience = group:hr\n+++\nText",
+        '+++\naudiance = "group:hr"\n+++\nText',
+        '+++\n[access]\naudience = "group:hr"\n+++\nText',
+        ";;;\naudience: group:hr\n;;;\nText",
+        '{\n  "audience": "group:hr"\n}\n\nText',
+        "Audience: group:hr\nTitle: Bands\n\nText",
+        ":audience: group:hr\n\nText",
+        "#+AUDIENCE: group:hr\n\nText",
+        "> audience: group:hr\n\nText",
+        "Moved here from the wiki.\n---\naudience: group:hr\n---\nText",
+    ],
+)
+def test_readers_in_any_other_form_are_refused_aloud(text: str) -> None:
+    with pytest.raises(DocumentError):
+        split(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n\nThe archive is closed until 14 June.\n\n---\n\nText",
+        "# Audience: who this is for\n\naudience: group:hr\n",
+        "Write this at the top of a page:\n\n```yaml\naudience: group:hr\n```\n",
+        "The audience: people of the warehouse.\n",
+        "Our access: by badge.\n\nText",
+        "---\n\n---\n",
+    ],
+)
+def test_text_is_text(text: str) -> None:
+    assert split(text) == (FrontMatter(), text)
+
+
+@pytest.mark.parametrize("line", ["visibility: public", "private: false", "draft: true"])
+def test_words_of_other_tools_that_hide_nothing_are_left(line: str) -> None:
+    assert split(f"---\n{line}\n---\nText") == (FrontMatter(), "Text")

@@ -263,3 +263,111 @@ def test_stars_mean_names_and_double_stars_folders(
 ) -> None:
     assert all(matches(path, pattern) for path in fits)
     assert not any(matches(path, pattern) for path in does_not)
+
+
+PLACES = {"leads/**": ("slack_channel:C1",), "hr/**": ("group:hr", "slack_channel:C1")}
+
+
+def readers_in(folder: Path, audience: str = "public") -> dict[str, tuple[str, ...] | str]:
+    """Who may read each page, or why it is refused."""
+    table = FilesTable(name="docs", path=folder, audience=(audience,), audiences=PLACES)
+    return {
+        one.id.removeprefix("docs:"): (
+            one.audience.sorted() if isinstance(one, Document) else one.reason
+        )
+        for one in FilesSource(table).read()
+    }
+
+
+def page(audience: str) -> str:
+    return f"---\naudience: {audience}\n---\nText"
+
+
+def test_a_page_cannot_make_public_what_its_folder_keeps(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "leads/open.md": page("public"),
+            "leads/both.md": page("[public, 'group:all']"),
+            "leads/same.md": page("slack_channel:C1"),
+            "leads/other.md": page("group:hr"),
+            "hr/fewer.md": page("[slack_channel:C1, 'group:x']"),
+            "own.md": page("group:x"),
+        },
+    )
+    assert readers_in(tmp_path) == {
+        "hr/fewer.md": ("slack_channel:C1",),
+        "leads/both.md": ("slack_channel:C1",),
+        "leads/open.md": ("slack_channel:C1",),
+        "leads/other.md": ("group:hr",),
+        "leads/same.md": ("slack_channel:C1",),
+        "own.md": ("group:x",),
+    }
+    assert readers_in(tmp_path, audience="group:all")["own.md"] == ("group:x",)
+
+
+def test_a_link_is_for_those_whom_its_place_and_its_targets_admit(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "leads/plan.md": "Text",
+            "hr/pay.md": "Text",
+            "open/news.md": "Text",
+            ".secrets/key.md": "Text",
+            "open/.draft.md": "Text",
+        },
+    )
+    links = {
+        "open/plan.md": "leads/plan.md",
+        "leads/news.md": "open/news.md",
+        "leads/pay.md": "hr/pay.md",
+        "open/key.md": ".secrets/key.md",
+        "open/draft.md": "open/.draft.md",
+    }
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    found = readers_in(tmp_path)
+    assert found["open/plan.md"] == ("slack_channel:C1",)
+    assert found["leads/news.md"] == ("slack_channel:C1",)
+    assert found["leads/pay.md"] == ("slack_channel:C1",)
+    assert "a link to a hidden file" in found["open/key.md"]
+    assert "a link to a hidden file" in found["open/draft.md"]
+
+
+def test_a_link_between_folders_without_a_common_reader_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"hr/pay.md": "Text", "ops/run.md": "Text"})
+    (tmp_path / "ops/pay.md").symlink_to(tmp_path / "hr/pay.md")
+    table = FilesTable(
+        name="docs",
+        path=tmp_path,
+        audience=("public",),
+        audiences={"hr/**": ("group:hr",), "ops/**": ("group:ops",)},
+    )
+    (refused,) = [one for one in FilesSource(table).read() if isinstance(one, Unreadable)]
+    assert "for group:ops, to a file for group:hr" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "a.html",
+            "---\naudience: group:hr\n---\n<html><body><p>Pay: 9.</p></body></html>",
+        ),
+        (
+            "a.html",
+            '<head><meta name="audience" content="group:hr"></head><p>Pay.</p>',
+        ),
+        ("a.rst", ":audience: group:hr\n\nPay\n===\n\nA million.\n"),
+        ("a.rst", "---\nAudience: group:hr\n---\n\nPay\n===\n\nA million.\n"),
+        ("a.rst", "\ufeff+++\naudience = 'group:hr'\n+++\n\nPay\n===\n\nA million.\n"),
+        ("a.md", "---\nAudience : slack_user:U1\nPay\n"),
+    ],
+)
+def test_readers_that_a_file_names_where_they_are_not_read_refuse_it(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    write(tmp_path, {name: content, "b.md": "Text"})
+    found = readers_in(tmp_path)
+    assert "it seems to name its readers" in found[name]
+    assert found["b.md"] == ("public",)
