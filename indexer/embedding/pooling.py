@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.documents import Vectors
-from indexer.errors import IndexerError
+from indexer.errors import EmbedderError, IndexerError
 
 Tokens = NDArray[np.int32]
 MODELS_OWN: int = llama_cpp.LLAMA_POOLING_TYPE_UNSPECIFIED
@@ -100,16 +100,10 @@ class PooledModel:
 
     def tokenize(self, text: str, special: bool = True) -> Tokens:
         """The text's tokens, with ``special`` framed as the model wants one text."""
-        encoded = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
-        room = len(encoded) + 8
-        tokens = np.empty(room, np.int32)
-        pointer = tokens.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token))
-        count = llama_cpp.llama_tokenize(
-            self._vocabulary, encoded, len(encoded), pointer, room, special, False
-        )
-        if count < 0:
+        tokens = _tokens(self._vocabulary, text, special)
+        if tokens is None:
             raise self._complaint.about(self._path, "cannot tokenize a text")
-        return tokens[:count]
+        return tokens
 
     def rows(self, texts: Sequence[Tokens]) -> Vectors:
         """One row of ``width`` numbers a text; none may be longer than ``max_tokens``."""
@@ -165,6 +159,27 @@ class PooledModel:
             return batch, np.stack(rows)
 
 
+class Vocabulary:
+    """A model's tokens without its weights: nothing can be embedded. Raises EmbedderError."""
+
+    def __init__(self, path: Path) -> None:
+        _silence()
+        parameters = llama_cpp.llama_model_default_params()
+        parameters.vocab_only = True
+        self._path = path
+        self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not self._model:
+            raise EmbedderError(f"{path} cannot be loaded.")
+        self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
+
+    def tokenize(self, text: str, special: bool = True) -> Tokens:
+        """As ``PooledModel.tokenize``."""
+        tokens = _tokens(self._vocabulary, text, special)
+        if tokens is None:
+            raise EmbedderError(f"{self._path} cannot tokenize a text.")
+        return tokens
+
+
 class _Batch:
     """Several short texts that the model reads at once, each as a sequence of its own."""
 
@@ -209,6 +224,17 @@ def _batches(texts: Sequence[Tokens], room: int) -> Iterator[_Batch]:
         used += length
     if waiting:
         yield _Batch(waiting, [texts[index] for index in waiting])
+
+
+def _tokens(vocabulary: Any, text: str, special: bool) -> Tokens | None:
+    encoded = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
+    room = len(encoded) + 8
+    tokens = np.empty(room, np.int32)
+    pointer = tokens.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token))
+    count = llama_cpp.llama_tokenize(
+        vocabulary, encoded, len(encoded), pointer, room, special, False
+    )
+    return tokens[:count] if count >= 0 else None
 
 
 def _silence() -> None:
