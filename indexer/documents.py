@@ -124,6 +124,15 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class CutDocument:
+    """A document and its chunks, or the first of them: ``is_whole`` says which."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk retrieved for one question, or up to three adjacent ones merged.
 

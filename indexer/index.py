@@ -13,6 +13,7 @@ from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience
 from indexer.embedding.embedding import LlamaCppEmbedding
 from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
+from indexer.extraction import Cutting
 from indexer.named_class import make
 from indexer.retrieval.fused import Fused
 from indexer.retrieval.postprocessors import Guarded
@@ -79,6 +80,11 @@ class Index:
         if isinstance(store, StoreOutdated):
             raise store
         return store
+
+    @property
+    def cutting(self) -> Cutting:
+        """How the process that reads attachments cuts them: as this one would."""
+        return Cutting(self.embedding.path, self.embedding.max_tokens)
 
     @property
     def outdated(self) -> bool:

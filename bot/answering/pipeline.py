@@ -22,7 +22,7 @@ from bot.domain.values import Answer, Question, Route, Stage, Versions, distinct
 from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
 from bot.telemetry.counters import MODEL_FAILURES
-from indexer.documents import Document, Passage
+from indexer.documents import CutDocument, Document, Passage
 from indexer.index import Index
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class _Work:
     show: Show
     cancellation: Cancellation
     progress: Progress
-    attachments: Sequence[Document]
+    attachments: Sequence[Document | CutDocument]
 
     @property
     def language(self) -> Language:
@@ -53,7 +53,7 @@ class _Work:
 
     def enter(self, stage: Stage, passages: Sequence[Passage] = ()) -> None:
         """Tell of a stage; raises Cancelled where the question was stopped."""
-        if self.cancellation.cancelled and not self.cancellation.expired:
+        if self.cancellation.stopped:
             raise Cancelled("This question was stopped.")
         self.progress(stage, passages)
 
@@ -88,7 +88,7 @@ class Pipeline:
         cancellation: Cancellation | None = None,
         *,
         progress: Progress = no_progress,
-        attachments: Sequence[Document] = (),
+        attachments: Sequence[Document | CutDocument] = (),
     ) -> Answer:
         """Answer for the readers that the question names, or say that nothing was found.
 
@@ -115,6 +115,11 @@ class Pipeline:
             except Cancelled:
                 return self._finish(question, model, stopped(work.language), Notes())
 
+    def stopped(self, question: Question) -> Answer:
+        """The answer to a question that was stopped before it came here."""
+        language = language_named(question.language) or language_of(question.text)
+        return self._finish(question, None, stopped(language), Notes())
+
     def _answered(self, work: _Work, model: LanguageModel | None) -> Answer:
         """Route, retrieve, judge, generate, judge again, cite; without a model, quote."""
         notes, language = Notes(), work.language
@@ -125,7 +130,7 @@ class Pipeline:
         with notes.measure("condense"):
             asked = standing_alone(question, model, cancellation)
         work.enter(Stage.SEARCH)
-        search = Search(self._index, self._scorer, asked, notes, work.attachments)
+        search = Search(self._index, self._scorer, asked, notes, work.attachments, cancellation)
         found = search.by_question()
         work.enter(Stage.READ, found.passages)
         if model is None:

@@ -36,7 +36,7 @@ def monitored(
         return
     metrics = Metrics(
         gauges.of_records(database),
-        gauges.of_jobs(Jobs.pending),
+        gauges.of_jobs(Jobs.pending, Jobs.given_up),
         gauges.of_syncs(opened.journal),
         gauges.of_index(opened),
         gauges.of_models(models),

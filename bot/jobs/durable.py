@@ -6,6 +6,9 @@ start of the same installation resumes each unfinished job behind its last finis
 Postgres another process does so, see bot/jobs/recovery.py. A step must bear being repeated, and
 what one step returns must be small and free of private text. DBOS pickles whatever a job or a step
 raises into its tables, too: of an error that may quote people only the type is kept.
+
+A job that two processes in a row have died in, in the same step, is given up: see
+bot/jobs/deaths.py. A process that ends in good order has not died.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from enum import StrEnum
@@ -22,9 +25,13 @@ from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
+from sqlalchemy.exc import SQLAlchemyError
 
+from bot.domain.errors import RecordsError
+from bot.jobs.deaths import GIVEN_UP, Deaths
 from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
+from bot.records.engine import reason
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -36,6 +43,8 @@ _BOT = "lorebot"
 _PROGRESS = "progress"
 _POLLING_SECONDS = 0.2
 _SCHEDULES_SECONDS = 5.0
+_QUEUE_SECONDS = 0.5
+_FORGIVING_SECONDS = 2.0
 _SAFE = ("adapters", "bot", "dbos", "indexer")
 """Packages whose exceptions say nothing that people have written."""
 _log = logging.getLogger(__name__)
@@ -57,7 +66,7 @@ _STATES = {
     "SUCCESS": State.DONE,
 }
 _UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
-_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", GIVEN_UP]
 _ENDED_AT_ONCE = 200
 _ALL_APPLICATIONS: list[str] = []  # without it DBOS shows a process those of its own alone
 
@@ -99,8 +108,14 @@ class Jobs:
         DBOS(config=config)
         owners = partial(_owners, application)
         self._recovery = recovery(
-            database_url, application, replica, owners, _recover, self._resume
+            database_url, application, replica, owners, self._take_over, self._resume
         )
+        self._deaths = Deaths(database_url, _version_of(application))
+        self._survivors: set[str] = set()
+        self._recovered_in: dict[str, str] = {}
+        self._queues: dict[str, int] = {}
+        self._farewells: dict[str, Callable[[str, str], None]] = {}
+        self._application = application
         self._replica = replica
         self._launched = False
         self._carry = carry
@@ -117,14 +132,43 @@ class Jobs:
         """
         self._at_launch.append(function)
 
-    def register(self, name: str, function: Callable[[str], None]) -> None:
-        """Make ``function(key)`` a kind of job; before ``launch``."""
+    def register(
+        self,
+        name: str,
+        function: Callable[[str], None],
+        *,
+        give_up: Callable[[str], None] | None = None,
+        recover_alone: bool = False,
+    ) -> None:
+        """Make ``function(key)`` a kind of job; before ``launch``.
 
+        ``give_up(key)`` is a job of its own, begun in place of one that two processes died in. With
+        ``recover_alone``, jobs that a process died in are begun again one at a time, so that of
+        those that ran beside each other only the one to blame sees the next process die.
+        """
+        self._functions[name] = self._workflow(name, function)
+        if give_up:
+            self._farewells[name] = self._workflow(f"give up {name}", give_up)
+        if recover_alone:
+            self._recovered_in[name] = f"{name} again"
+            self.add_queue(self._recovered_in[name], 1)
+
+    def _workflow(self, name: str, function: Callable[[str], None]) -> Callable[[str, str], None]:
         def job(key: str, carried: str = "") -> None:
-            with self._restore(carried), _kept_without_content(f"The job {name}"):
+            with (
+                self._surviving(),
+                self._restore(carried),
+                _kept_without_content(f"The job {name}"),
+            ):
                 function(key)
 
-        self._functions[name] = DBOS.workflow(name=name)(_named(name, job))
+        return DBOS.workflow(name=name)(_named(name, job))
+
+    def add_queue(self, name: str, at_once: int) -> None:
+        """A queue of this application that each of its processes takes ``at_once`` jobs of; before
+        ``launch``.
+        """
+        self._queues[name] = at_once
 
     def schedule(self, name: str, cron: str, function: Callable[[str], None]) -> None:
         """Run ``function(moment)`` at the times of a cron expression, in UTC; before ``launch``.
@@ -139,15 +183,31 @@ class Jobs:
         self._schedules.add(name, cron, DBOS.workflow(name=name)(_named(name, due)))
 
     def launch(self) -> None:
-        """Open the database and resume what a crash left unfinished."""
+        """Open the database and resume what a crash left unfinished, but for what it came of.
+
+        Raises RecordsError.
+        """
         self._recovery.start()
+        try:
+            self._deaths.judge(self._replica, self._recovered_in)  # before DBOS takes it up again
+        except SQLAlchemyError as error:
+            raise RecordsError(f"The jobs cannot be opened: {reason(error)}.") from error
         DBOS.launch()
         self._launched = True
+        for queue, at_once in self._queues.items():
+            DBOS.register_queue(
+                queue, worker_concurrency=at_once, polling_interval_sec=_QUEUE_SECONDS
+            )
         self._schedules.begin()
         self._resume()
 
-    def start(self, name: str, key: str) -> None:
-        """Begin a job in the background; of one key and name there is only ever one."""
+    def start(self, name: str, key: str, queue: str = "") -> None:
+        """Begin a job in the background, or as soon as a ``queue`` of this application lets it; of
+        one key and name there is only ever one.
+        """
+        if queue:
+            self.enqueue(self._application, queue, name, key, self._carry())
+            return
         with SetWorkflowID(f"{name}:{key}"):
             DBOS.start_workflow(self._functions[name], key, self._carry())
 
@@ -197,6 +257,12 @@ class Jobs:
         return Counter(one.name for one in found)
 
     @staticmethod
+    def given_up() -> dict[str, int]:
+        """How many jobs two processes have died in, by their kind, also of other applications."""
+        found = _listed(status=GIVEN_UP, application_name=_ALL_APPLICATIONS)
+        return Counter(one.name for one in found)
+
+    @staticmethod
     def unfinished(name: str, prefix: str) -> list[str]:
         """Keys that begin with ``prefix``, of jobs that wait or run, also of other applications;
         the oldest first.
@@ -223,8 +289,8 @@ class Jobs:
             gone += len(ended)
         return gone
 
-    @staticmethod
     def step(
+        self,
         name: str,
         function: Callable[[], Result],
         retry: Callable[[BaseException], bool] | None = None,
@@ -237,8 +303,15 @@ class Jobs:
         1, 2, 4, … seconds: five attempts take a quarter of a minute, ten take nine. Then the last
         of them is raised.
         """
+        ran = False
+
+        def part() -> Result:
+            nonlocal ran
+            ran = True
+            return _kept_without_content(f"The step {name}", retry)(function)()
+
         try:
-            return DBOS.run_step(
+            result = DBOS.run_step(
                 {
                     "name": name,
                     "retries_allowed": retry is not None,
@@ -247,10 +320,13 @@ class Jobs:
                     "backoff_rate": 2.0,
                     "should_retry": retry,
                 },
-                _kept_without_content(f"The step {name}", retry)(function),
+                part,
             )
         except error.DBOSMaxStepRetriesExceeded as exceeded:
             raise exceeded.errors[-1] from None
+        if ran:
+            self._got_on()
+        return result
 
     @contextmanager
     def at_end(self, function: Callable[[], object]) -> Iterator[None]:
@@ -280,18 +356,71 @@ class Jobs:
             # In a thread, because DBOS asks a database that is away again and again.
             idle = Thread(target=self._wait, args=(timeout_seconds,), daemon=True)
             idle.start()
-            idle.join(timeout_seconds)
+            idle.join(timeout_seconds + _FORGIVING_SECONDS)
         DBOS.destroy(destroy_registry=True)
         self._recovery.close()
+        self._deaths.close()
 
     def _wait(self, seconds: float) -> None:
+        """At the beginning already nothing counts as a death: who stops us may not wait so long."""
         deadline = time.monotonic() + seconds
+        forgiven = self._forgive()
         while time.monotonic() < deadline and self._runs_any():
             time.sleep(_POLLING_SECONDS / 4)
+        self._forgive(but=forgiven)
+
+    def _forgive(self, but: Collection[str] = ()) -> set[str]:
+        try:
+            return self._deaths.forgive(self._replica, but)
+        except SQLAlchemyError as failure:
+            _log.warning("What is unfinished counts as a death: %s.", reason(failure))
+            return set()
+
+    def _take_over(self, owner: str) -> None:
+        """Go on with a dead process's jobs, but for those that it was one too many to die in."""
+        self._deaths.judge(owner, self._recovered_in)
+        _recover(owner)
 
     def _resume(self) -> None:
+        self._begin_farewells()
         for function in self._at_launch:
             function()
+
+    def _begin_farewells(self) -> None:
+        """For each job that was given up, once: DBOS knows those that were begun."""
+        if not self._farewells:
+            return
+        found = DBOS.list_workflows(
+            status=GIVEN_UP, name=list(self._farewells), load_input=True, load_output=False
+        )
+        for one in found:
+            key, *carried = one.input["args"] if one.input else (one.workflow_id, "")
+            with SetWorkflowID(f"give up {one.workflow_id}"):
+                DBOS.start_workflow(self._farewells[one.name], key, *carried)
+
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """Around a job: whether a process died in it, so that the next step to end clears it."""
+        job = str(DBOS.workflow_id)
+        try:
+            if self._deaths.of(job):
+                self._survivors.add(job)
+        except SQLAlchemyError as failure:
+            _log.warning("Whether a process died in %s is not known: %s.", job, reason(failure))
+        try:
+            yield
+        finally:
+            self._survivors.discard(job)
+
+    def _got_on(self) -> None:
+        job = str(DBOS.workflow_id)
+        if job not in self._survivors:
+            return
+        try:
+            self._deaths.forget(job)
+            self._survivors.discard(job)
+        except SQLAlchemyError as failure:
+            _log.warning("That %s got on could not be noted: %s.", job, reason(failure))
 
     def _runs_any(self) -> bool:
         return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
@@ -304,11 +433,7 @@ def _owners(application: str) -> set[str]:
 
 
 def _recover(owner: str) -> None:
-    """Put a dead process's jobs back into their queues.
-
-    Unlike ``resume_workflows`` this counts the attempts, so that a job which kills every process
-    that runs it does not go round for ever.
-    """
+    """Put a process's jobs back into their queues; unlike ``resume_workflows`` this counts that."""
     DBOS._recover_pending_workflows([owner])
 
 

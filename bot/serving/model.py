@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bot.domain.errors import Cancelled, DeadlineExceeded
 from bot.domain.values import Message, ModelIdentity
+
+Result = TypeVar("Result")
+_STOPPED = "The answer was stopped."
+_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,41 @@ class Cancellation:
         return self._event.is_set() or self.expired
 
     @property
+    def stopped(self) -> bool:
+        """Whether a person has ended the request; time may have, besides."""
+        return self._event.is_set()
+
+    @property
     def reason(self) -> Cancelled:
         """Why the request ended, once it is ``cancelled``."""
         if self.expired:
             return DeadlineExceeded("The model did not finish in the time it was given: try again.")
-        return Cancelled("The answer was stopped.")
+        return Cancelled(_STOPPED)
+
+    def unless_stopped(self, function: Callable[[], Result]) -> Result:
+        """What ``function()`` returns or raises; Cancelled as soon as a person ends the request.
+
+        For work that does not look at ``stopped`` all the time: it goes on in a thread of its own,
+        and what it returns too late is dropped.
+        """
+        if self.stopped:
+            raise Cancelled(_STOPPED)
+        ended: Future[Result] = Future()
+        done = threading.Event()
+        context = contextvars.copy_context()
+
+        def work() -> None:
+            try:
+                ended.set_result(context.run(function))
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+                ended.set_exception(error)
+            done.set()
+
+        threading.Thread(target=work, name="unless stopped", daemon=True).start()
+        while not done.wait(_SECONDS_BETWEEN_LOOKS):
+            if self.stopped:
+                raise Cancelled(_STOPPED)
+        return ended.result()
 
     def check(self) -> None:
         """Raises Cancelled or DeadlineExceeded if the request has to end."""

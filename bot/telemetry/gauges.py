@@ -57,11 +57,17 @@ def of_records(database: Database) -> Collector:
     return collect
 
 
-def of_jobs(pending: Callable[[], Mapping[str, int]]) -> Collector:
-    """``pending`` counts unfinished jobs by their kind."""
+def of_jobs(
+    pending: Callable[[], Mapping[str, int]],
+    given_up: Callable[[], Mapping[str, int]] = dict,
+) -> Collector:
+    """``pending`` counts unfinished jobs by their kind, ``given_up`` those that killed."""
 
     def collect() -> Iterable[Metric]:
-        return (_gauge("lorebot_jobs_pending", "Jobs that wait or run.", "job", pending()),)
+        return (
+            _gauge("lorebot_jobs_pending", "Jobs that wait or run.", "job", pending()),
+            _gauge("lorebot_jobs_given_up", "Jobs two processes died in.", "job", given_up()),
+        )
 
     return collect
 

@@ -33,12 +33,21 @@ class Chunker:
         self._max_tokens = max_tokens
 
     @property
+    def max_tokens(self) -> int:
+        """The most of one chunk, its context included."""
+        return self._max_tokens
+
+    @property
     def identity(self) -> str:
         """Changes whenever chunks would; part of the index's identity."""
         return f"chunks-{CHUNKER_VERSION}-{self._max_tokens}"
 
     def chunks(self, document: Document) -> list[Chunk]:
-        """The document's chunks in reading order; none for a document without text."""
+        """All of the document's chunks in reading order; none for a page without text."""
+        return list(self.each(document))
+
+    def each(self, document: Document) -> Iterator[Chunk]:
+        """As ``chunks``, cut while they are asked for."""
         page = parse(unicodedata.normalize("NFC", unix_lines(document.text)))
         pieces = (
             (headers, piece)
@@ -46,10 +55,8 @@ class Chunker:
             for headers, piece in self._written(page, document.title, group)
             if piece.strip()
         )
-        return [
-            Chunk(document.id, position, piece, headers)
-            for position, (headers, piece) in enumerate(pieces)
-        ]
+        for position, (headers, piece) in enumerate(pieces):
+            yield Chunk(document.id, position, piece, headers)
 
     def _groups(self, page: Page, title: str) -> Iterator[_Group]:
         """Sections, each merged with the next ones under the same headings as long as they fit."""

@@ -76,6 +76,11 @@ class LlamaCppEmbedding(BaseEmbedding):
         return self._file.identity
 
     @property
+    def path(self) -> Path:
+        """Of the GGUF file."""
+        return self._file.path
+
+    @property
     def dimension(self) -> int:
         return self._model.width
 

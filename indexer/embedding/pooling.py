@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.documents import Vectors
-from indexer.errors import IndexerError
+from indexer.errors import EmbedderError, IndexerError
 
 Tokens = NDArray[np.int32]
 """Token ids of one text, shape (n_tokens,)."""
@@ -105,17 +105,11 @@ class PooledModel:
         return np.append(self.closing, np.int32(sep))
 
     def tokenize(self, text: str, special: bool = True) -> Tokens:
-        """Token ids of a text in NFC, with ``special`` between the special tokens of the model."""
-        encoded = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
-        room = len(encoded) + 8
-        tokens = np.empty(room, np.int32)
-        pointer = tokens.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token))
-        count = llama_cpp.llama_tokenize(
-            self._vocabulary, encoded, len(encoded), pointer, room, special, False
-        )
-        if count < 0:
+        """The text's tokens, with ``special`` framed as the model wants one text."""
+        tokens = _tokens(self._vocabulary, text, special)
+        if tokens is None:
             raise self._complaint.about(self._path, "cannot tokenize a text")
-        return tokens[:count]
+        return tokens
 
     def rows(self, texts: Sequence[Tokens]) -> Vectors:
         """float32 array, shape (n_texts, width), not normalised.
@@ -174,6 +168,27 @@ class PooledModel:
             return batch, np.stack(rows)
 
 
+class Vocabulary:
+    """A model's tokens without its weights: nothing can be embedded. Raises EmbedderError."""
+
+    def __init__(self, path: Path) -> None:
+        _silence()
+        parameters = llama_cpp.llama_model_default_params()
+        parameters.vocab_only = True
+        self._path = path
+        self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not self._model:
+            raise EmbedderError(f"{path} cannot be loaded.")
+        self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
+
+    def tokenize(self, text: str, special: bool = True) -> Tokens:
+        """As ``PooledModel.tokenize``."""
+        tokens = _tokens(self._vocabulary, text, special)
+        if tokens is None:
+            raise EmbedderError(f"{self._path} cannot tokenize a text.")
+        return tokens
+
+
 class _Batch:
     """Short texts for one call of ``llama_decode``, each as a sequence of its own."""
 
@@ -218,6 +233,17 @@ def _batches(texts: Sequence[Tokens], room: int) -> Iterator[_Batch]:
         used += length
     if waiting:
         yield _Batch(waiting, [texts[index] for index in waiting])
+
+
+def _tokens(vocabulary: Any, text: str, special: bool) -> Tokens | None:
+    encoded = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
+    room = len(encoded) + 8
+    tokens = np.empty(room, np.int32)
+    pointer = tokens.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token))
+    count = llama_cpp.llama_tokenize(
+        vocabulary, encoded, len(encoded), pointer, room, special, False
+    )
+    return tokens[:count] if count >= 0 else None
 
 
 def _silence() -> None:

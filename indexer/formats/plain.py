@@ -24,3 +24,13 @@ def decode(content: bytes) -> str:
     if "\0" in text:
         raise DocumentError("it holds NUL bytes and so is no text; remove or rename it.")
     return text
+
+
+def beginning(content: bytes, most: int) -> bytes:
+    """The first ``most`` bytes, up to the end of a line if there is one; ``content`` if it fits."""
+    if len(content) <= most:
+        return content
+    if content[:2] in _MARKS:
+        return content[: most - most % 2].decode(_MARKS[content[:2]], "ignore").encode()
+    cut = content[:most]
+    return cut[: cut.rfind(b"\n") + 1] or cut.decode("utf-8", "ignore").encode()

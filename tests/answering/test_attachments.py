@@ -1,6 +1,7 @@
 """What comes with a question is evidence for it alone; and what is told while it is answered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_what_the_documents_answer_is_answered_from_them(index: Index) -> None:
     answer = Pipeline(index, FixedModels(None)).answer(HOTEL, attachments=[OFFSITE])
     assert "180 GBP" in answer.text
     assert "4,250" not in answer.text
+
+
+def test_the_one_line_that_answers_is_found_deep_in_a_long_file(index: Index) -> None:
+    """Not every chunk of a long file is embedded."""
+    filler = "The trains of the northern line were punctual and the stations clean. " * 12
+    pages = [f"# Day {number}\n\n{filler}" for number in range(150)]
+    pages[140] = "# Day 140\n\nThe catering budget of the Larkspur offsite is 4,250 EUR."
+    long = replace(OFFSITE, text="\n\n".join(pages))
+    answer = Pipeline(index, FixedModels(None)).answer(BUDGET, attachments=[long])
+    assert "4,250 EUR" in answer.text
 
 
 def test_each_stage_is_told_with_what_is_read(index: Index) -> None:

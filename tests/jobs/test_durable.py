@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from bot.domain.errors import RecordsError, SlackError
+from bot.jobs.deaths import given_up
 from bot.jobs.durable import Jobs, State, Unexpected, _recover
 from indexer.errors import StoreError
 from tests.services.databases import execute
@@ -337,3 +339,135 @@ def test_what_is_to_happen_at_launch_may_start_jobs(jobs: Jobs) -> None:
     assert not jobs.is_closed
     jobs.launch()
     assert done.wait(10)
+
+
+_POISON = """
+import os, sys, time
+from pathlib import Path
+from bot.jobs.durable import Jobs
+
+url, journal, ending = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+
+def note(text):
+    with journal.open("a") as lines:
+        lines.write(text + "\\n")
+
+def work(key):
+    note(f"begun-{key}")
+    if key == "good":
+        time.sleep(0.3)
+        note("done-good")
+    elif ending == "kill":
+        time.sleep(0.1)
+        os.kill(os.getpid(), 9)
+    elif ending == "order":
+        note("waiting")
+        time.sleep(60)
+    elif ending == "steps":
+        for number in range(4):
+            jobs.step(f"step {number}", lambda: note(f"step-{number}"))
+            if f"died-{number}" not in journal.read_text():
+                note(f"died-{number}")
+                os.kill(os.getpid(), 9)
+    note(f"ended-{key}")
+
+def tell(key):
+    note(f"told-{key}")
+
+jobs = Jobs(url)
+jobs.register("work", work, give_up=tell, recover_alone=True)
+jobs.launch()
+for key in sys.argv[4:]:
+    jobs.start("work", key)
+try:
+    while not Path(f"{journal}.stop").exists():
+        time.sleep(0.05)
+finally:
+    jobs.close(timeout_seconds=1)
+os._exit(0)
+"""
+
+
+class _Processes:
+    """Processes of one installation, one after the other, and what they note."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._journal = folder / "journal"
+        self._journal.touch()
+        self._stop = folder / "journal.stop"
+
+    @property
+    def noted(self) -> list[str]:
+        return self._journal.read_text().split()
+
+    def until_it_dies(self, ending: str, *keys: str) -> None:
+        with self._start(ending, *keys) as process:
+            assert process.wait(60) == -signal.SIGKILL
+
+    @contextmanager
+    def until(self, word: str, ending: str, *keys: str) -> "Iterator[subprocess.Popen[bytes]]":
+        with self._start(ending, *keys) as process:
+            _wait_for(self._journal, word)
+            yield process
+            self._stop.touch()
+            assert process.wait(60) == 0
+            self._stop.unlink()
+
+    def _start(self, ending: str, *keys: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-c", _POISON, self._url, str(self._journal), ending, *keys]
+        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+
+
+@pytest.fixture
+def processes(url: str, tmp_path: Path) -> _Processes:
+    return _Processes(url, tmp_path)
+
+
+def test_a_job_that_two_processes_died_in_is_given_up_and_told_once(
+    processes: _Processes, url: str
+) -> None:
+    processes.until_it_dies("kill", "bad")
+    processes.until_it_dies("kill")
+    with processes.until("told-bad", "kill", "good"):
+        time.sleep(1)
+    with processes.until("done-good", "kill"):
+        time.sleep(1)
+    assert processes.noted.count("begun-bad") == 2
+    assert processes.noted.count("told-bad") == 1
+    assert processes.noted.count("done-good") == 1
+    assert given_up(url, datetime.now(UTC) - timedelta(hours=1)) == {"work": 1}
+    assert given_up(url, datetime.now(UTC) + timedelta(hours=1)) == {}
+
+
+def test_of_jobs_side_by_side_only_the_one_to_blame_is_given_up(processes: _Processes) -> None:
+    processes.until_it_dies("kill", "good", "bad")
+    processes.until_it_dies("kill")
+    with processes.until("told-bad", "kill"):
+        while "ended-good" not in processes.noted:
+            time.sleep(0.05)
+    assert "told-good" not in processes.noted
+    assert processes.noted.count("begun-bad") == 2
+
+
+def test_a_process_that_ends_in_good_order_has_not_died(processes: _Processes) -> None:
+    for _ in range(4):
+        with processes.until("waiting", "order", "long"):
+            processes._journal.write_text("\n".join(processes.noted).replace("waiting", "waited"))
+    assert "told-long" not in processes.noted
+    processes.until_it_dies("kill")
+    processes.until_it_dies("kill")
+    with processes.until("told-long", "kill"):
+        pass
+
+
+def test_a_job_that_gets_on_from_death_to_death_is_not_given_up(processes: _Processes) -> None:
+    processes.until_it_dies("steps", "slow")
+    for _ in range(3):
+        processes.until_it_dies("steps")
+    with processes.until("ended-slow", "steps"):
+        pass
+    assert "told-slow" not in processes.noted
+    assert [word for word in processes.noted if word.startswith("step-")] == [
+        f"step-{number}" for number in range(4)
+    ]

@@ -89,6 +89,35 @@ def test_a_killed_bot_goes_on_in_the_same_message(
         reported(workspace, "Read again", "4 unchanged")
 
 
+def test_a_reindex_that_two_bots_died_of_is_given_up_and_the_admin_told(
+    workspace: Workspace, environment: dict[str, str], pages: Path, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "lorebot.toml"
+    configuration.write_text(
+        f'[[sources]]\nname = "handbook"\npath = "{pages}"\naudience = "public"\n'
+    )
+    for number in range(2):
+        with running(environment, workspace) as doomed:
+            if not number:
+                add(pages, "vacation", "parking")
+                workspace.faults.add("chat.update", status=429, headers={"Retry-After": "30"})
+                lorebot(workspace, "reindex all")
+            seen = len(workspace.calls) if number else 0
+            workspace.wait_for(
+                lambda seen=seen: any(  # type: ignore[misc]
+                    call.method == "chat.update" for call in workspace.calls[seen:]
+                ),
+                timeout=60,
+            )
+            doomed.send_signal(signal.SIGKILL)
+            workspace.wait_for(lambda: not workspace.bot_connected)
+    workspace.faults.clear()
+    with running(environment, workspace):
+        reported(workspace, "I gave up on reindex")
+        lorebot(workspace, "reindex all")  # the place is free again
+        reported(workspace, "Read again")
+
+
 @pytest.fixture
 def held(workspace: Workspace) -> None:
     """The next progress that is shown takes Slack three seconds: time to press a button."""

@@ -30,9 +30,10 @@ def environment(workspace: Workspace, installed: Settings, tmp_path: Path) -> di
 
 @contextmanager
 def running(
-    environment: dict[str, str], workspace: Workspace
+    environment: dict[str, str], workspace: Workspace, program: str = ""
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    command = [sys.executable, "-m", "bot.cli.main", "run"]
+    """The bot, or a ``program`` that runs it, once it is connected."""
+    command = [sys.executable, *([program] if program else ["-m", "bot.cli.main"]), "run"]
     with subprocess.Popen(command, env=environment) as process:
         try:
             workspace.wait_for(lambda: workspace.bot_connected, timeout=90)

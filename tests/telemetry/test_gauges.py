@@ -11,7 +11,7 @@ from bot.serving.breaker import CircuitBreaker
 from bot.serving.lending import FixedModels, InUse
 from bot.serving.llama_cpp.engine import LlamaEngine
 from bot.serving.llama_cpp.scheduler import EngineStatistics
-from bot.telemetry.gauges import of_index, of_models
+from bot.telemetry.gauges import of_index, of_jobs, of_models
 from indexer.documents import Audience
 from indexer.index import open_index
 from indexer.settings import FilesSource, IndexSettings
@@ -51,6 +51,12 @@ def by_series(metrics: Iterable[Metric]) -> dict[tuple[str, ...], float]:
         for metric in metrics
         for sample in metric.samples
     }
+
+
+def test_jobs_that_were_given_up_are_told_beside_those_to_be_done() -> None:
+    now = by_series(of_jobs(lambda: {"answer": 3}, lambda: {"answer": 1})())
+    assert now["lorebot_jobs_pending", "answer"] == 3
+    assert now["lorebot_jobs_given_up", "answer"] == 1
 
 
 def test_an_engine_tells_what_it_is_doing() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain.errors import RecordsError
 from bot.domain.settings import Settings
+from bot.jobs.deaths import given_up
 from bot.operations.doctor.finding import Finding, well, wrong
 from bot.records.inspection import probe
 from indexer.embedding.embedding import LlamaCppEmbedding
@@ -14,13 +15,16 @@ from indexer.errors import EmbedderError, IndexerError, StoreOutdated
 from indexer.index import Index, open_index
 
 _LONGEST_SILENCE = timedelta(days=1)
+_LATELY = timedelta(days=7)
 _NO_INDEX = (
     "See `lorebot-index status`; `lorebot-index rebuild` makes the index anew from its sources."
 )
 
 
 def records(settings: Settings) -> Iterator[Finding]:
-    """The databases of records and jobs answer, are whole, and no newer than this version."""
+    """The databases of records and jobs answer, are whole, and no newer than this version; no job
+    was given up lately.
+    """
     for name, url in _databases(settings).items():
         try:
             found = probe(url)
@@ -40,8 +44,26 @@ def records(settings: Settings) -> Iterator[Finding]:
             )
         elif found.exists:
             yield well("records", f"The {name} at {found.place} answer.")
+            if "jobs" in name:
+                yield from _given_up(url)
         else:
             yield well("records", f"The {name} at {found.place} are made at the first start.")
+
+
+def _given_up(url: str) -> Iterator[Finding]:
+    """Jobs that were given up lately because two processes in a row had died in them."""
+    found = given_up(url, datetime.now(UTC) - _LATELY)
+    if found:
+        kinds = ", ".join(
+            f"{count:,} of the kind {name!r}" for name, count in sorted(found.items())
+        )
+        yield wrong(
+            "records",
+            f"Jobs given up in the last {_LATELY.days} days because two processes in a row had "
+            f"died in them: {kinds}.",
+            "Look in the log, before the line that gives one up, for what the process died of; "
+            "where it was memory, give it more.",
+        )
 
 
 def _databases(settings: Settings) -> dict[str, str]:

@@ -56,7 +56,7 @@ class ReindexCommand:
         self._reindexes = reindexes
         self._jobs = jobs
         self._authority = authority
-        jobs.register(_JOB, self._job)
+        jobs.register(_JOB, self._job, give_up=self._give_up)
 
     def listen(self, app: App) -> None:
         on_click(app, self._authority, _CANCEL, "reindex cancel", self._cancel)
@@ -112,6 +112,22 @@ class ReindexCommand:
         self._jobs.step(
             "end",
             lambda: update_progress(self._client, channel, ts, paragraph(ending)),
+            temporary,
+        )
+
+    def _give_up(self, reindex_id: str) -> None:
+        """In place of a reindex that two processes died of: end it, and tell the admin."""
+        reindex = self._reindexes.get(reindex_id)
+        self._reindexes.end(reindex_id)
+        self._jobs.step("audit", lambda: self._note(reindex, "failed: two processes died"))
+        named = _named(Scope(reindex.kind, reindex.name))
+        sentence = (
+            f":octagonal_sign: *I gave up on reindex {named}*: two processes in a row died of it. "
+            "What was read stays. See the log for what they died of; `lorebot doctor` counts it."
+        )
+        self._jobs.step(
+            "tell",
+            lambda: begin_progress(self._client, reindex.asked_by, paragraph(sentence)),
             temporary,
         )
 

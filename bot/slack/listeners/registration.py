@@ -67,7 +67,7 @@ def register_listeners(
 
     ``client`` is for jobs; listeners for admins use the one that Bolt hands them.
     """
-    _register_for_everybody(app, client, settings, pipeline, database, jobs)
+    _register_for_everybody(app, client, settings, index, pipeline, database, jobs)
     _register_for_admins(app, client, settings, index, database, jobs, health)
     _acknowledge_the_rest(app)
 
@@ -76,6 +76,7 @@ def _register_for_everybody(
     app: App,
     client: WebClient,
     settings: Settings,
+    index: Index,
     pipeline: Pipeline,
     database: Database,
     jobs: Jobs,
@@ -92,7 +93,7 @@ def _register_for_everybody(
         answers,
         channels,
         audiences,
-        Attachments(client, settings.extraction),
+        Attachments(client, settings.extraction, index.cutting),
         phrasebook,
         running,
         Turns(database),

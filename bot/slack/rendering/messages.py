@@ -24,6 +24,8 @@ FEEDBACK_ACTION = "feedback"
 ASK_PERSON_ACTION = "ask_person"
 SHARE_ACTION = "share"
 FILE_MEGABYTES = 10
+BEGINNING = "file_beginning"
+"""The refusal of a file that was read, but not to its end."""
 
 # Slack's limits: 12,000 characters in all Markdown blocks, 4,000 in the text of chat.update,
 # 3,000 in a text object, 50 blocks in a message.
@@ -141,6 +143,8 @@ def _origin(answer: Answer, phrases: Phrases) -> str:
 
 def _unread(file: AttachedFile, phrases: Phrases) -> str:
     """``refusal`` names one of our phrases, or is what the reader of the file said."""
+    if file.refusal == BEGINNING:
+        return phrases.file_beginning.format(name=_quoted(file.name))
     reason = str(getattr(phrases, file.refusal, "") or file.refusal)
     reason = reason.replace("{megabytes}", str(FILE_MEGABYTES))
     return phrases.file_unread.format(name=_quoted(file.name), reason=safe_mrkdwn(reason))

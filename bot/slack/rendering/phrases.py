@@ -77,12 +77,15 @@ class Phrases:
     not_there: str
     unexpected: str
     failed: str
+    gave_up: str
     reference: str
     file_unread: str
     file_kind: str
     file_size: str
     file_elsewhere: str
     file_unreachable: str
+    file_late: str
+    file_beginning: str
 
 
 class Phrasebook:

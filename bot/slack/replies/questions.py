@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from bot.answering.pipeline import Pipeline
-from bot.domain.errors import LorebotError, QuestionForgotten
+from bot.domain.errors import Cancelled, LorebotError, QuestionForgotten
 from bot.domain.values import Asked, Ending, Occasion, Question, Stage
 from bot.jobs.durable import Jobs
 from bot.records.answers import Answers
@@ -39,12 +39,14 @@ from bot.slack.replies.thread import earlier_turns
 from bot.slack.replies.thread_queue import ThreadQueue
 from bot.telemetry import counters as counted
 from bot.telemetry.spans import answering, receiving
-from indexer.documents import Passage
+from indexer.documents import Audience, Passage
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
 
 _JOB = "answer"
+_WITH_FILES, _WITH_FILES_AT_ONCE = "answer with files", 2
+"""Others need not wait behind however many of these."""
 _WRITE_ATTEMPTS, _POST_ATTEMPTS = 5, 10
 
 
@@ -99,8 +101,9 @@ class Questions:
         self._jobs = jobs
         self._limits = RateLimits()
         self._status = StatusLines(client, phrasebook)
-        self._queue = ThreadQueue(turns, jobs, _JOB)
-        jobs.register(_JOB, self._job)
+        self._queue = ThreadQueue(turns, jobs, _JOB, self._queue_of)
+        jobs.add_queue(_WITH_FILES, _WITH_FILES_AT_ONCE)
+        jobs.register(_JOB, self._job, give_up=self._give_up, recover_alone=True)
 
     def take(self, asked: Asked) -> None:
         """Store a question and queue it; a known one is not asked again.
@@ -114,6 +117,12 @@ class Questions:
             if is_new and asked.occasion is not Occasion.OVERHEARD:
                 self._status.show(asked)
             self._queue.enter(asked)
+
+    def _queue_of(self, question_id: str) -> str:
+        with suppress(QuestionForgotten):
+            if any(not file.refusal for file in self._answers.asked(question_id).files):
+                return _WITH_FILES
+        return ""
 
     def _job(self, question_id: str) -> None:
         """Answers a question whose turn has come.
@@ -136,6 +145,24 @@ class Questions:
                     self._tell_asker(work, error)
                 finally:
                     self._status.clear(asked)
+
+    def _give_up(self, question_id: str) -> None:
+        """In place of answering a question that two processes died of: say so, where it stands."""
+        with (
+            self._jobs.at_end(lambda: self._queue.leave(question_id)),
+            answering(question_id),
+        ):
+            _log.error("Question %s is given up: two processes died of it.", question_id)
+            asked, phrases = self._load(question_id)
+            cancellation = Cancellation()
+            work = _Work(asked, phrases, self._reply(asked, phrases, cancellation), cancellation)
+            try:
+                self._begin_reply(work)
+                self._post(work, "", phrases.gave_up)
+            except SlackCallFailed as error:
+                self._tell_asker(work, error)
+            finally:
+                self._status.clear(asked)
 
     def _load(self, question_id: str) -> tuple[Asked, Phrases]:
         """Not a step, which would keep the text of the question; but retried like one."""
@@ -198,32 +225,49 @@ class Questions:
     def _answer(self, work: _Work) -> str:
         """Answer for exactly the people who will read it, and store the answer; its id."""
         asked = work.asked
-        channel = self._channels.of(asked.channel)
-        question = Question(
-            id=asked.id,
-            text=asked.text,
-            audience=self._audiences.readers(asked),
-            asker=asked.asker,
-            channel=asked.channel,
-            thread=asked.thread,
-            history=earlier_turns(self._client, asked),
-            language=self._phrasebook.chosen_language(asked),
-            persona=channel.persona,
-            sources=channel.sources,
-        )
-        documents, files = self._attachments.read(asked.files, question.audience)
-        if files != asked.files:
-            self._answers.note_files(asked.id, files)
-        answer = self._pipeline.answer(
-            question,
-            work.reply.show,
-            work.cancellation,
-            progress=work.reply.progress,
-            attachments=documents,
-        )
+        try:
+            question = work.cancellation.unless_stopped(lambda: self._question(asked))
+            documents, files = self._attachments.read(
+                asked.files, question.audience, work.cancellation
+            )
+        except Cancelled:
+            answer = self._pipeline.stopped(self._bare(asked))
+        else:
+            if files != asked.files:
+                self._answers.note_files(asked.id, files)
+            answer = self._pipeline.answer(
+                question,
+                work.reply.show,
+                work.cancellation,
+                progress=work.reply.progress,
+                attachments=documents,
+            )
         answer_id = self._answers.save(answer)
         counted.note_answer(answer, answer_id)
         return answer_id
+
+    def _question(self, asked: Asked) -> Question:
+        """With what Slack has to be asked for: who will read the answer, what was said before."""
+        channel = self._channels.of(asked.channel)
+        return replace(
+            self._bare(asked),
+            audience=self._audiences.readers(asked),
+            history=earlier_turns(self._client, asked),
+            persona=channel.persona,
+            sources=channel.sources,
+        )
+
+    def _bare(self, asked: Asked) -> Question:
+        """For the asker alone."""
+        return Question(
+            id=asked.id,
+            text=asked.text,
+            audience=Audience.of(f"slack_user:{asked.asker}"),
+            asker=asked.asker,
+            channel=asked.channel,
+            thread=asked.thread,
+            language=self._phrasebook.chosen_language(asked),
+        )
 
     def _post(self, work: _Work, answer_id: str, apology: str) -> None:
         with counted.stage("post"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.domain.values import Asked
@@ -29,7 +30,15 @@ class ThreadQueue:
     then.
     """
 
-    def __init__(self, turns: Turns, jobs: Jobs, job: str) -> None:
+    def __init__(
+        self,
+        turns: Turns,
+        jobs: Jobs,
+        job: str,
+        queue_of: Callable[[str], str] = lambda question_id: "",
+    ) -> None:
+        """``queue_of`` names the queue of the jobs that a question's job stands in, "" for none."""
+        self._queue_of = queue_of
         self._turns = turns
         self._jobs = jobs
         self._job = job
@@ -78,7 +87,7 @@ class ThreadQueue:
                 while turn := self._turns.begin(question_id):
                     state = self._jobs.state(self._job, turn)
                     if state is None:
-                        self._jobs.start(self._job, turn)
+                        self._jobs.start(self._job, turn, self._queue_of(turn))
                     if state not in (State.DONE, State.FAILED):
                         return
                     self._turns.end(turn)
