@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.domain.values import Thumb, Vote
@@ -16,6 +16,7 @@ from bot.slack.rendering.feedback_form import FEEDBACK_FORM, feedback_form, give
 from bot.slack.rendering.messages import FEEDBACK_ACTION, SlackMessage, note
 from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.ephemeral import answer_click, open_form, post_note, replace_clicked
+from bot.slack.replies.gate import Act, Admission, Gate
 from bot.telemetry.counters import VOTES
 
 _WITHDRAW, _TELL_MORE = "withdraw_vote", "tell_more"
@@ -42,13 +43,13 @@ class Feedback:
         self._corrections = corrections
         self._phrasebook = phrasebook
 
-    def listen(self, app: App) -> None:
-        app.action(FEEDBACK_ACTION)(self.on_thumb)
-        app.action(_WITHDRAW)(self.on_withdraw)
-        app.action(_TELL_MORE)(self.on_tell_more)
-        app.view(FEEDBACK_FORM)(self.on_form)
-        app.event("reaction_added")(self.on_reaction)
-        app.event("reaction_removed")(self.on_reaction_removed)
+    def listen(self, gate: Gate) -> None:
+        gate.action(FEEDBACK_ACTION, self.on_thumb)
+        gate.action(_WITHDRAW, self.on_withdraw, Admission.OWN)
+        gate.action(_TELL_MORE, self.on_tell_more)
+        gate.view(FEEDBACK_FORM, self.on_form)
+        gate.event("reaction_added", self.on_reaction)
+        gate.own_event("reaction_removed", self.on_reaction_removed)
 
     def on_thumb(self, ack: Ack, body: dict[str, Any]) -> None:
         """A 👎 also opens the form."""
@@ -86,17 +87,12 @@ class Feedback:
         ack()
         replace_clicked(body, note(self._phrases_for(person, answer_id).withdrawn))
 
-    def on_reaction(self, event: dict[str, Any]) -> None:
+    def on_reaction(self, event: dict[str, Any], body: dict[str, Any]) -> Act | None:
         thumb, answer_id = self._thumb_and_answer(event)
         if thumb is None or answer_id is None:
-            return
+            return None
         vote = Vote(answer_id, event["user"], thumb, _moment(event.get("event_ts")))
-        if self._cast(vote):
-            item = event["item"]
-            thanks = self._thanks(vote, form_is_open=False)
-            post_note(
-                self._client, item["channel"], event["user"], thanks, thread=self._thread(vote)
-            )
+        return lambda: self._vote_by_reaction(vote, event["item"]["channel"])
 
     def on_reaction_removed(self, event: dict[str, Any]) -> None:
         """Only the vote that the reaction was; a newer one of the other kind stands."""
@@ -104,6 +100,11 @@ class Feedback:
         if thumb is not None and answer_id is not None:
             at = _moment(event.get("event_ts"))
             self._votes.withdraw(answer_id, event["user"], thumb, at)
+
+    def _vote_by_reaction(self, vote: Vote, channel: str) -> None:
+        if self._cast(vote):
+            thanks = self._thanks(vote, form_is_open=False)
+            post_note(self._client, channel, vote.voter, thanks, thread=self._thread(vote))
 
     def _thumb_and_answer(self, event: dict[str, Any]) -> tuple[Thumb | None, str | None]:
         """The thumb, in any skin tone, and the answer it is on; None where it is not about one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError
@@ -13,7 +12,7 @@ from bot.records.channels import People
 from bot.records.forgetting import Forgetting
 from bot.records.statistics import Statistics
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, acknowledge
+from bot.slack.admin.command import COMMAND
 from bot.slack.admin.digest import UnansweredQuestions
 from bot.slack.admin.forget import forget_person
 from bot.slack.admin.overview import Overview
@@ -21,6 +20,7 @@ from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import slack_call
 from bot.slack.rendering.blocks import Block, actions, button, context, header, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
+from bot.slack.replies.gate import Admission, Gate
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ class Home:
         unanswered: UnansweredQuestions,
         permalinks: Permalinks,
         authority: Authority,
+        gate: Gate,
     ) -> None:
+        """``gate`` tells guests that they are not answered."""
         self._statistics = statistics
         self._people = people
         self._forgetting = forgetting
@@ -51,11 +53,12 @@ class Home:
         self._unanswered = unanswered
         self._permalinks = permalinks
         self._authority = authority
+        self._gate = gate
 
-    def listen(self, app: App) -> None:
-        app.event("app_home_opened")(ack=acknowledge, lazy=[self.on_opened])
-        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self.on_language])
-        app.action(_FORGET)(ack=acknowledge, lazy=[self.on_forget])
+    def listen(self, gate: Gate) -> None:
+        gate.own_event("app_home_opened", self.on_opened, lazy=True)
+        gate.lazy_action(_LANGUAGE, self.on_language)
+        gate.lazy_action(_FORGET, self.on_forget, Admission.OWN)
 
     def on_opened(self, event: dict[str, Any], client: WebClient) -> None:
         if event.get("tab") == "home":
@@ -91,7 +94,7 @@ class Home:
         chosen = self._people.language(user)
         return [
             header("Lorebot"),
-            section(_HELP),
+            section(self._gate.refusal(user) or _HELP),
             header("Your questions"),
             section("\n".join(recent) or "You have not asked me anything yet."),
             header("Your settings"),

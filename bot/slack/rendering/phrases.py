@@ -74,6 +74,7 @@ class Phrases:
     unmuted: str
     guest: str
     shared_channel: str
+    not_checked: str
     not_there: str
     unexpected: str
     failed: str
