@@ -59,6 +59,11 @@ class Audience:
         """Whether a document of this audience may be shown to that reader."""
         return not self.principals.isdisjoint(reader.principals)
 
+    @property
+    def is_of_one_person(self) -> bool:
+        """Whether a reader with these principals is one person, not everybody in a channel."""
+        return any(principal.startswith("slack_user:") for principal in self.principals)
+
     def sorted(self) -> tuple[str, ...]:
         return tuple(sorted(self.principals))
 

@@ -18,6 +18,7 @@ from bot.slack.admin.forget import forget_person
 from bot.slack.admin.overview import Overview
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import slack_call
+from bot.slack.listeners.prompts import SuggestedPrompts
 from bot.slack.rendering.blocks import Block, actions, button, context, header, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
 from bot.slack.replies.gate import Admission, Gate
@@ -44,6 +45,7 @@ class Home:
         permalinks: Permalinks,
         authority: Authority,
         gate: Gate,
+        prompts: SuggestedPrompts,
     ) -> None:
         """``gate`` tells guests that they are not answered."""
         self._statistics = statistics
@@ -54,6 +56,7 @@ class Home:
         self._permalinks = permalinks
         self._authority = authority
         self._gate = gate
+        self._prompts = prompts
 
     def listen(self, gate: Gate) -> None:
         gate.own_event("app_home_opened", self.on_opened, lazy=True)
@@ -63,6 +66,8 @@ class Home:
     def on_opened(self, event: dict[str, Any], client: WebClient) -> None:
         if event.get("tab") == "home":
             self._publish(client, event["user"])
+        elif event.get("tab") == "messages":
+            self._prompts.show(client, event["user"], str(event.get("channel") or ""))
 
     def on_language(self, body: dict[str, Any], client: WebClient) -> None:
         chosen = chosen_language(body["actions"][0])

@@ -44,6 +44,7 @@ from bot.slack.listeners.asking import Asking
 from bot.slack.listeners.escalation import EscalationFlow
 from bot.slack.listeners.feedback import Feedback
 from bot.slack.listeners.home import Home
+from bot.slack.listeners.prompts import SuggestedPrompts
 from bot.slack.rendering.phrases import Phrasebook, phrases_for
 from bot.slack.replies.attachments import Attachments
 from bot.slack.replies.audience import Audiences
@@ -73,7 +74,8 @@ def register_listeners(
     phrasebook = Phrasebook(Channels(database), People(database))
     gate = Gate(app, client, audiences, phrasebook)
     _register_for_everybody(gate, client, settings, pipeline, database, jobs, audiences, phrasebook)
-    _register_for_admins(gate, client, settings, index, database, jobs, health)
+    prompts = SuggestedPrompts(pipeline, audiences, People(database))
+    _register_for_admins(gate, client, settings, index, database, jobs, health, prompts)
     _acknowledge_the_rest(app)
 
 
@@ -129,6 +131,7 @@ def _register_for_admins(
     database: Database,
     jobs: Jobs,
     health: Health,
+    prompts: SuggestedPrompts,
 ) -> None:
     slack = settings.slack
     authority = Authority(slack.admins, Audit(database))
@@ -179,7 +182,7 @@ def _register_for_admins(
         subcommand.listen(gate)
     # App Home
     Home(
-        statistics, people, forgetting, overview, unanswered, permalinks, authority, gate
+        statistics, people, forgetting, overview, unanswered, permalinks, authority, gate, prompts
     ).listen(gate)
 
 
