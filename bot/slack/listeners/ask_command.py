@@ -55,7 +55,7 @@ class AskCommand:
             ack(text=self._phrasebook.for_person(asked.asker).ask_how)
             return
         self._questions.take(asked)
-        ack(text=self._phrasebook.for_reply(asked).searching)
+        ack()  # without a word: what a command is acknowledged with can never be taken away
 
     def on_share(self, ack: Ack, body: dict[str, Any]) -> None:
         """For the asker alone, who alone is shown the button."""

@@ -52,8 +52,11 @@ class Feedback:
         gate.own_event("reaction_removed", self.on_reaction_removed)
 
     def on_thumb(self, ack: Ack, body: dict[str, Any]) -> None:
-        """A 👎 also opens the form."""
+        """A 👎 also opens the form. A changed vote is not thanked for again, unless the form that
+        asks why has to be offered: Slack lets no bot take back the note of the first.
+        """
         vote = _vote(body)
+        is_first = vote is None or not self._has_voted(vote)
         kept = vote is not None and self._cast(vote)
         ack()
         if vote is None or not kept:
@@ -61,7 +64,8 @@ class Feedback:
             answer_click(self._client, body, note(phrases.vote_gone))
             return
         opened = vote.thumb is Thumb.DOWN and self._open_form(body, vote.answer_id)
-        answer_click(self._client, body, self._thanks(vote, form_is_open=opened))
+        if is_first or (vote.thumb is Thumb.DOWN and not opened):
+            answer_click(self._client, body, self._thanks(vote, form_is_open=opened))
 
     def on_tell_more(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
@@ -78,7 +82,8 @@ class Feedback:
             return
         thanks = phrases.learned if correction.may_learn else phrases.corrected
         told = {"type": "section", "text": plain_text(thanks if kept else phrases.vote_gone)}
-        ack(response_action="update", view=modal(phrases.feedback_title, [told]))
+        title = phrases.thanks_title if kept else phrases.feedback_title
+        ack(response_action="update", view=modal(title, [told], close=phrases.close))
 
     def on_withdraw(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = body["actions"][0]["value"], body["user"]["id"]
@@ -102,7 +107,8 @@ class Feedback:
             self._votes.withdraw(answer_id, event["user"], thumb, at)
 
     def _vote_by_reaction(self, vote: Vote, channel: str) -> None:
-        if self._cast(vote):
+        is_first = not self._has_voted(vote)
+        if self._cast(vote) and (is_first or vote.thumb is Thumb.DOWN):
             thanks = self._thanks(vote, form_is_open=False)
             post_note(self._client, channel, vote.voter, thanks, thread=self._thread(vote))
 
@@ -113,6 +119,9 @@ class Feedback:
         if thumb is None or item.get("type") != "message":
             return None, None
         return thumb, self._answers.answered_by(item["channel"], item["ts"])
+
+    def _has_voted(self, vote: Vote) -> bool:
+        return any(one.voter == vote.voter for one in self._votes.of(vote.answer_id))
 
     def _cast(self, vote: Vote) -> bool:
         kept = self._votes.cast(vote)
@@ -129,10 +138,7 @@ class Feedback:
         buttons = [button(phrases.withdraw, _WITHDRAW, vote.answer_id)]
         if vote.thumb is Thumb.DOWN and not form_is_open:
             buttons.insert(0, button(phrases.tell_more, _TELL_MORE, vote.answer_id))
-        return note(
-            phrases.thanks_up if vote.thumb is Thumb.UP else phrases.thanks_down,
-            *buttons,
-        )
+        return note(phrases.thanks, *buttons)
 
     def _thread(self, vote: Vote) -> str | None:
         answer = self._answers.answer(vote.answer_id)

@@ -161,12 +161,14 @@ class Gate:
         if not phrase:
             next()
             return None
-        sentence = str(getattr(self._phrasebook.for_person(place.person), phrase))
+        phrases = self._phrasebook.for_person(place.person)
+        sentence = str(getattr(phrases, phrase))
         if "command" in body:
             return ack(text=sentence)
         if body.get("type") == "view_submission":
             told = {"type": "section", "text": plain_text(sentence)}
-            return ack(response_action="update", view=modal("Lorebot", [told]))
+            view = modal("Lorebot", [told], close=phrases.close)
+            return ack(response_action="update", view=view)
         receipt = ack()
         if place.channel:
             answer_click(self._client, body, note(sentence))
