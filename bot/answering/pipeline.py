@@ -200,6 +200,7 @@ class Pipeline:
     ) -> Answer:
         identity = model.identity if model else None
         passages = found.passages if found else ()
+        offers_nearest = not written.citations and written.ending is not Ending.SMALL_TALK
         return Answer(
             question,
             written.text,
@@ -212,7 +213,7 @@ class Pipeline:
             ),
             citations=written.citations,
             passages=passages,
-            nearest=() if written.citations else distinct_documents(passages)[:_NEAREST],
+            nearest=distinct_documents(passages)[:_NEAREST] if offers_nearest else (),
             reflections=(*(found.reflections if found else ()), *notes.reflections),
             searched=asked.text if asked and asked.text != question.text else "",
             seconds=notes.seconds,

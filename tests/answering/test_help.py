@@ -64,6 +64,7 @@ def test_help_tells_sources_their_age_and_questions(pipeline: Pipeline) -> None:
     assert "**pages**: 3 documents, as of 20" in answer.text
     assert "**board-papers**: 1 documents" in answer.text
     assert "How do I book a kayak?" in answer.text
+    assert answer.nearest == ()
     assert answer.passages  # a document that is forgotten takes the help with it
 
 

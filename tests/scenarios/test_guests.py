@@ -11,7 +11,7 @@ from bot.records.database import Database
 from bot.records.feedback import Corrections, Votes
 from bot.records.statistics import Statistics
 from bot.records.threads import Escalations, Threads
-from bot.workspace import Workspace
+from bot.workspace import Channel, Workspace
 from tests.scenarios.conftest import (
     ALICE,
     BOB,
@@ -163,3 +163,12 @@ def test_what_slack_cannot_tell_is_refused_with_a_sentence(
     assert Votes(database).of(answer_id(message)) == []
     vote(workspace, BOB, message, "up")
     assert [one.voter for one in Votes(database).of(answer_id(message))] == [BOB]
+
+
+def test_a_shortcut_where_the_bot_is_not_says_how_to_invite_it(workspace: Workspace) -> None:
+    workspace.add_channel(Channel("C0DUO", "duo", (ALICE, BOB), is_private=True))
+    ts = workspace.post(ALICE, "C0DUO", "The kitchen is closed today.")
+    workspace.shortcut(BOB, "C0DUO", ts, "ask_about_this")
+    workspace.wait_for(
+        lambda: any("/invite" in note["text"] for note in private_notes(workspace, BOB, "C0DUO"))
+    )

@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 
 _SECONDS = 120.0
 _PAGE = 200
-_NOT_OURS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
+NOT_OURS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
+"""What Slack says of accounts that are no full members of this workspace."""
 
 
 class Refused(LorebotError):
@@ -105,7 +106,7 @@ class Audiences:
 def _is_guest(client: WebClient, user: str) -> bool:
     with slack_call("say who is asking"):
         found = client.users_info(user=user)["user"]
-    return any(found.get(flag) for flag in _NOT_OURS)
+    return any(found.get(flag) for flag in NOT_OURS)
 
 
 def _ask_if_shared(client: WebClient, channel: str) -> bool:

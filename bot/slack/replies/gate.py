@@ -25,6 +25,8 @@ from bot.slack.replies.ephemeral import answer_click, post_directly, post_note
 
 _log = logging.getLogger(__name__)
 
+_NOT_THERE = ("channel_not_found", "not_in_channel")
+
 Listener = Callable[..., Any]
 Act = Callable[[], None]
 """What an event asks the bot to do."""
@@ -195,7 +197,7 @@ class Gate:
             if retry and error.temporary:
                 raise
             _log.warning("An act is refused: %s", error)
-            return "not_checked"
+            return "not_there" if error.reason in _NOT_THERE else "not_checked"
         return ""
 
     def _tell(self, place: _Place, phrase: str) -> None:
