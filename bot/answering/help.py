@@ -101,7 +101,7 @@ class Guide:
                 if entry and fresh
                 else language.help_stale
             )
-            yield f"- **{name}**: {language.help_documents.format(count=count)}, {age}"
+            yield f"- **{name}** ({language.help_documents.format(count=count)}, {age})"
 
 
 def _question_about(passage: Passage, language: Language) -> str:

@@ -61,8 +61,8 @@ def pipeline(index: Index) -> Pipeline:
 def test_help_tells_sources_their_age_and_questions(pipeline: Pipeline) -> None:
     answer = pipeline.answer(Question("q", HELP, LEADERS))
     assert answer.ending is Ending.SMALL_TALK
-    assert "**pages**: 3 documents, as of 20" in answer.text
-    assert "**board-papers**: 1 documents" in answer.text
+    assert "**pages** (documents: 3, as of 20" in answer.text
+    assert "**board-papers** (documents: 1, " in answer.text
     assert "How do I book a kayak?" in answer.text
     assert answer.nearest == ()
     assert answer.passages  # a document that is forgotten takes the help with it
