@@ -69,6 +69,11 @@ class Audience:
         common = self.principals & other.principals
         return Audience(common) if common else None
 
+    @property
+    def is_of_one_person(self) -> bool:
+        """Whether a reader with these principals is one person, not everybody in a channel."""
+        return any(principal.startswith("slack_user:") for principal in self.principals)
+
     def sorted(self) -> tuple[str, ...]:
         return tuple(sorted(self.principals))
 

@@ -11,6 +11,7 @@ from adapters.dataset.consent import Consent
 from adapters.dataset.examples import Source
 from adapters.dataset.exchanges import REFUSAL, Exchange, Grounded, exchange_id, ground
 from adapters.settings import DatasetTable
+from bot.answering.route import wants_help
 from bot.domain.values import (
     Answer,
     Citation,
@@ -89,6 +90,8 @@ def _exchange(judged: Judged, consent: Consent, support: float) -> Exchange | Le
         return LeftOut.NOT_OPTED_IN
     if judged.answer.ending is Ending.STOPPED:
         return LeftOut.STOPPED
+    if wants_help(judged.answer.question.text):
+        return LeftOut.SMALL_TALK  # help names sources and pages of its own readers
     reader = judged.answer.question.audience
     answer = replace(
         judged.answer,

@@ -12,7 +12,11 @@ _FOREIGN = "ar cs da el fi hu ja ko no ro ru sv tr uk zh".split()
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """``name`` in English, as a model is told, or empty; the rest is said to people."""
+    """``name`` in English, as a model is told, or empty; the rest is said to people.
+
+    ``not_found_alone`` is for one reader, ``not_found`` for several; ``help_asked`` is how people
+    ask for help.
+    """
 
     code: str
     name: str
@@ -21,6 +25,16 @@ class Language:
     disagree: str
     cut_short: str
     stopped: str
+    welcome: str
+    not_found_alone: str
+    help: str
+    help_documents: str
+    help_read: str
+    help_stale: str
+    help_nothing: str
+    help_try: str
+    help_question: str
+    help_asked: str
 
 
 ENGLISH = Language(
@@ -32,6 +46,16 @@ ENGLISH = Language(
     "These sources disagree:",
     "(I ran out of time here.)",
     "Stopped.",
+    "You are welcome!",
+    "I could not find this in the documents that you may read.",
+    "I answer questions from these sources, and name the page behind each answer:",
+    "documents: {count}",
+    "as of {moment}",
+    "perhaps out of date",
+    "none that you may read here yet",
+    "You could ask, for instance:",
+    "What do the documents say about “{topic}”?",
+    "What can you help me with?",
 )
 _LANGUAGES = (
     ENGLISH,
@@ -44,6 +68,16 @@ _LANGUAGES = (
         "Diese Quellen widersprechen sich:",
         "(Hier war meine Zeit um.)",
         "Angehalten.",
+        "Gern geschehen!",
+        "Das habe ich in den Dokumenten, die du lesen darfst, nicht gefunden.",
+        "Ich beantworte Fragen aus diesen Quellen und nenne zu jeder Antwort die Seite:",
+        "Dokumente: {count}",
+        "Stand {moment}",
+        "vielleicht veraltet",
+        "noch keine, die ihr hier lesen dürft",
+        "Frag mich zum Beispiel:",
+        "Was sagen die Dokumente über „{topic}“?",
+        "Wobei kannst du mir helfen?",
     ),
     Language(
         "fr",
@@ -55,6 +89,16 @@ _LANGUAGES = (
         "Ces sources se contredisent :",
         "(Le temps m'a manqué ici.)",
         "Arrêté.",
+        "Avec plaisir !",
+        "Je ne l'ai pas trouvé dans les documents que vous pouvez lire.",
+        "Je réponds à partir de ces sources et je nomme la page derrière chaque réponse :",
+        "documents : {count}",
+        "état du {moment}",
+        "peut-être périmés",
+        "aucune que vous puissiez lire ici pour l'instant",
+        "Demandez-moi par exemple :",
+        "Que disent les documents sur « {topic} » ?",
+        "En quoi pouvez-vous m'aider ?",
     ),
     Language(
         "es",
@@ -65,6 +109,16 @@ _LANGUAGES = (
         "Estas fuentes se contradicen:",
         "(Aquí se me acabó el tiempo.)",
         "Detenido.",
+        "¡De nada!",
+        "No lo he encontrado en los documentos que puedes leer.",
+        "Respondo con estas fuentes y nombro la página de cada respuesta:",
+        "documentos: {count}",
+        "a fecha de {moment}",
+        "quizá anticuados",
+        "ninguna que puedas leer aquí todavía",
+        "Puedes preguntarme, por ejemplo:",
+        "¿Qué dicen los documentos sobre «{topic}»?",
+        "¿En qué puedes ayudarme?",
     ),
     Language(
         "it",
@@ -75,6 +129,16 @@ _LANGUAGES = (
         "Queste fonti si contraddicono:",
         "(Qui è finito il mio tempo.)",
         "Interrotto.",
+        "Prego!",
+        "Non l'ho trovato nei documenti che puoi leggere.",
+        "Rispondo da queste fonti e nomino la pagina di ogni risposta:",
+        "documenti: {count}",
+        "aggiornati al {moment}",
+        "forse non aggiornati",
+        "ancora nessuna che tu possa leggere qui",
+        "Puoi chiedermi, per esempio:",
+        "Che cosa dicono i documenti su «{topic}»?",
+        "In cosa puoi aiutarmi?",
     ),
     Language(
         "pt",
@@ -85,6 +149,16 @@ _LANGUAGES = (
         "Estas fontes se contradizem:",
         "(Aqui o meu tempo acabou.)",
         "Parado.",
+        "De nada!",
+        "Não encontrei isso nos documentos que você pode ler.",
+        "Respondo a partir destas fontes e digo a página de cada resposta:",
+        "documentos: {count}",
+        "de {moment}",
+        "talvez desatualizados",
+        "ainda nenhuma que você possa ler aqui",
+        "Você pode perguntar, por exemplo:",
+        "O que dizem os documentos sobre “{topic}”?",
+        "Em que você pode me ajudar?",
     ),
     Language(
         "nl",
@@ -95,6 +169,16 @@ _LANGUAGES = (
         "Deze bronnen spreken elkaar tegen:",
         "(Hier was mijn tijd om.)",
         "Gestopt.",
+        "Graag gedaan!",
+        "Ik heb dit niet gevonden in de documenten die je mag lezen.",
+        "Ik antwoord uit deze bronnen en noem bij elk antwoord de pagina:",
+        "documenten: {count}",
+        "stand {moment}",
+        "misschien verouderd",
+        "nog geen die je hier mag lezen",
+        "Je kunt bijvoorbeeld vragen:",
+        "Wat zeggen de documenten over “{topic}”?",
+        "Waarmee kun je me helpen?",
     ),
     Language(
         "pl",
@@ -105,6 +189,16 @@ _LANGUAGES = (
         "Te źródła są ze sobą sprzeczne:",
         "(Tu skończył się mój czas.)",
         "Zatrzymano.",
+        "Nie ma za co!",
+        "Nie znalazłem tego w dokumentach, które możesz czytać.",
+        "Odpowiadam na podstawie tych źródeł i podaję stronę przy każdej odpowiedzi:",
+        "dokumenty: {count}",
+        "stan na {moment}",
+        "być może nieaktualne",
+        "na razie żadnych, które możesz tu czytać",
+        "Możesz na przykład zapytać:",
+        "Co dokumenty mówią o „{topic}”?",
+        "W czym możesz mi pomóc?",
     ),
 )
 _BY_CODE = {language.code: language for language in _LANGUAGES} | {

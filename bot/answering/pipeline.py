@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.answering.conversation import wants_documents
 from bot.answering.follow_up import standing_alone
+from bot.answering.help import Guide
 from bot.answering.judge import AnswerabilityScorer
-from bot.answering.languages import Language, language_named, language_of
+from bot.answering.languages import ENGLISH, Language, language_named, language_of
 from bot.answering.notes import Notes
 from bot.answering.reader import SelfRagAnswerer
-from bot.answering.route import route
+from bot.answering.route import route, wants_help
 from bot.answering.search import Found, Search
 from bot.answering.written import Written, quoted, small_talk, stopped
 from bot.domain import prompts
 from bot.domain.errors import Cancelled, DeadlineExceeded, ModelError
 from bot.domain.thresholds import Thresholds
-from bot.domain.values import Answer, Question, Route, Stage, Versions, distinct_documents
+from bot.domain.values import Answer, Ending, Question, Route, Stage, Versions, distinct_documents
 from bot.serving.lending import Models
 from bot.serving.model import Cancellation, LanguageModel
 from bot.telemetry.counters import MODEL_FAILURES
@@ -49,7 +50,10 @@ class _Work:
     @property
     def language(self) -> Language:
         wanted = language_named(self.question.language)
-        return wanted or language_of(self.question.text)
+        language = wanted or language_of(self.question.text)
+        if not self.question.audience.is_of_one_person:
+            return language
+        return replace(language, not_found=language.not_found_alone)
 
     def enter(self, stage: Stage, passages: Sequence[Passage] = ()) -> None:
         """Tell of a stage; raises Cancelled where the question was stopped."""
@@ -74,6 +78,7 @@ class Pipeline:
         self._models = models
         self._scorer = AnswerabilityScorer(index.embedding.embed)
         self._thresholds = thresholds or Thresholds()
+        self._guide = Guide(index, self._scorer, self._thresholds)
         self._answer_tokens = answer_tokens
         self._answer_seconds = answer_seconds
 
@@ -126,7 +131,10 @@ class Pipeline:
         question, cancellation = work.question, work.cancellation
         with notes.measure("route"):
             if self._route(question, model, notes, cancellation) is Route.SMALL_TALK:
-                return self._finish(question, model, small_talk(language), notes)
+                if wants_help(question.text):
+                    return self._help(question, model, language, notes)
+                written = small_talk(language, question.text)
+                return self._finish(question, model, written, notes)
         with notes.measure("condense"):
             asked = standing_alone(question, model, cancellation)
         work.enter(Stage.SEARCH)
@@ -153,6 +161,22 @@ class Pipeline:
         with notes.measure("write"):
             written = reader.write(reading, found, work.show)
         return self._finish(question, model, written, notes, asked, found)
+
+    def suggestions(self, question: Question) -> tuple[str, ...]:
+        """How to ask for help, and at most three questions that the documents answer, for the
+        readers of ``question``. Raises IndexerError.
+        """
+        language = language_named(question.language) or ENGLISH
+        return (language.help_asked, *self._guide.questions(question, language)[0])
+
+    def _help(
+        self, question: Question, model: LanguageModel | None, language: Language, notes: Notes
+    ) -> Answer:
+        with notes.measure("help"):
+            told = self._guide.help(question, language)
+        written = Written(told.text, Ending.SMALL_TALK)
+        found = Found(told.passages, ())  # kept with the answer, which goes when they are forgotten
+        return self._finish(question, model, written, notes, found=found)
 
     def _route(
         self,
@@ -181,6 +205,7 @@ class Pipeline:
     ) -> Answer:
         identity = model.identity if model else None
         passages = found.passages if found else ()
+        offers_nearest = not written.citations and written.ending is not Ending.SMALL_TALK
         return Answer(
             question,
             written.text,
@@ -193,7 +218,7 @@ class Pipeline:
             ),
             citations=written.citations,
             passages=passages,
-            nearest=() if written.citations else distinct_documents(passages)[:_NEAREST],
+            nearest=distinct_documents(passages)[:_NEAREST] if offers_nearest else (),
             reflections=(*(found.reflections if found else ()), *notes.reflections),
             searched=asked.text if asked and asked.text != question.text else "",
             seconds=notes.seconds,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.answering.cite import Numbering
 from bot.answering.languages import Language
 from bot.answering.quote import QuoteLimits, quote
+from bot.answering.route import is_thanks
 from bot.answering.search import Found
 from bot.domain.thresholds import Thresholds
 from bot.domain.values import Citation, Ending
@@ -21,8 +22,10 @@ class Written:
     citations: tuple[Citation, ...] = ()
 
 
-def small_talk(language: Language) -> Written:
-    return Written(language.greeting, Ending.SMALL_TALK)
+def small_talk(language: Language, text: str) -> Written:
+    """A reply in kind to what was said, which asks for nothing."""
+    said = language.welcome if is_thanks(text) else language.greeting
+    return Written(said, Ending.SMALL_TALK)
 
 
 def not_found(language: Language) -> Written:

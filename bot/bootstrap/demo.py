@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from bot.domain.errors import LorebotError
 from bot.domain.settings import Settings, SlackTable
+from bot.records.channels import Channels
+from bot.records.database import Database
 from bot.slack.connection.manifest import manifest
 from bot.workspace import Workspace, WorkspaceError
 from indexer.settings import FilesSource
@@ -16,6 +20,12 @@ SAMPLE = Path(__file__).parents[1] / "workspace" / "sample"
 QUESTION = "<@U0LOREBOT> How much may I spend on meals per day when I travel?"
 _ASKER, _CHANNEL = "U0ALICE", "C0HELP"
 _ANSWER_SECONDS = 120
+_OWNERS = {
+    "C0GENERAL": ("U0ALICE",),
+    "C0HELP": ("U0ALICE", "U0BOB"),
+    "C0ENG": ("U0BOB",),
+    "C0LEADS": ("U0ALICE",),
+}
 
 
 def demo_workspace(port: int) -> Workspace:
@@ -36,6 +46,16 @@ def demo_settings(settings: Settings, workspace: Workspace | None = None) -> Set
         )
     sample = FilesSource(name="handbook", path=SAMPLE, audience=("public",), link=link)
     return settings.model_copy(update={**changes, "sources": (sample,)})
+
+
+def name_owners(settings: Settings) -> None:
+    """Let *Ask a person* find somebody in the demo's channels, unless people are named there."""
+    with closing(Database(settings.records_url)) as database:
+        channels = Channels(database)
+        for channel, owners in _OWNERS.items():
+            known = channels.of(channel)
+            if not known.owners:
+                channels.save(replace(known, owners=owners))
 
 
 def ask_first_question(workspace: Workspace) -> str:

@@ -17,7 +17,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot.bootstrap.demo import SAMPLE, ask_first_question, demo_settings, demo_workspace
+from bot.bootstrap.demo import (
+    SAMPLE,
+    ask_first_question,
+    demo_settings,
+    demo_workspace,
+    name_owners,
+)
 from bot.bootstrap.wiring import (
     check_slack,
     open_index_worker,
@@ -194,6 +200,7 @@ def demo(
         settings = demo_settings(settings, workspace)
         index, _ = stack.enter_context(_documents(settings))
         stack.enter_context(open_slack_bot(settings, index))
+        name_owners(settings)
         url = ask_first_question(workspace)
         typer.echo(f"\nLorebot has answered its first question. Open\n\n    {url}\n")
         typer.echo("and ask it more. Press Ctrl-C to stop.")

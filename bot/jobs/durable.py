@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
@@ -75,6 +75,13 @@ class Unexpected(Exception):
     """A job or step failed by a mistake of ours: ``str(error)`` is the type of what was raised."""
 
 
+class Interrupted(BaseException):
+    """The process is closing: a job that waits goes on at its next start.
+
+    No Exception, which would be the job's ending.
+    """
+
+
 class Jobs:
     """One process's share of the durable work. Only one may be open per process."""
 
@@ -123,6 +130,8 @@ class Jobs:
         self._functions: dict[str, Callable[[str, str], None]] = {}
         self._schedules = Schedules()
         self._at_launch: list[Callable[[], None]] = []
+        self._paused = 0
+        self._pausing = Lock()
         self.is_closed = False
         """From the beginning of ``close``: jobs still end then, but none begins."""
 
@@ -328,6 +337,18 @@ class Jobs:
             self._got_on()
         return result
 
+    def pause(self, seconds: float) -> None:
+        """Within a job: wait. Raises Interrupted as soon as the process closes."""
+        ends = time.monotonic() + seconds
+        with self._pausing:
+            self._paused += 1
+        while (left := ends - time.monotonic()) > 0 and not self.is_closed:
+            time.sleep(min(left, _POLLING_SECONDS))
+        if self.is_closed:
+            raise Interrupted  # and stays counted: ``close`` does not wait for it
+        with self._pausing:
+            self._paused -= 1
+
     @contextmanager
     def at_end(self, function: Callable[[], object]) -> Iterator[None]:
         """Within a job: call ``function()`` when the block has ended, in whatever way.
@@ -423,7 +444,11 @@ class Jobs:
             _log.warning("That %s got on could not be noted: %s.", job, reason(failure))
 
     def _runs_any(self) -> bool:
-        return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
+        """But those that pause."""
+        with self._pausing:
+            paused = self._paused
+        running = _listed(status="PENDING", executor_id=self._replica, limit=paused + 1)
+        return len(running) > paused
 
 
 def _owners(application: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -35,6 +35,7 @@ class Page:
     url: str
     down: int
     up: int
+    document_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class AskedBefore:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Everything so far: answers by their ending, votes by thumb, and what waits now."""
+    """Everything so far: answers by their ending, votes by thumb, and what waits now.
+
+    A question that was refused, or given up, has no answer and does not wait.
+    """
 
     questions: int
     waiting: int
@@ -89,8 +93,14 @@ class Statistics:
                 select(AnswerRow.ending, func.count()).group_by(AnswerRow.ending)
             )
             by_ending = {str(name): int(count) for name, count in endings}
+            answered = select(AnswerRow.question_id)
+            waiting = session.scalar(
+                select(func.count(QuestionRow.id)).where(
+                    QuestionRow.finished_at.is_(None), QuestionRow.id.not_in(answered)
+                )
+            )
             by_thumb = _votes_by_thumb(session)
-        return Totals(questions, questions - sum(by_ending.values()), by_ending, by_thumb)
+        return Totals(questions, waiting or 0, by_ending, by_thumb)
 
     def figures(self, now: datetime | None = None) -> Figures:
         """For monitoring. Raises RecordsError."""
@@ -155,7 +165,8 @@ class Statistics:
                     pages[document_id] = (title, url)
                     votes[document_id, thumb] += 1
         found = [
-            Page(*pages[key], down=votes[key, Thumb.DOWN], up=votes[key, Thumb.UP]) for key in pages
+            Page(*pages[key], down=votes[key, Thumb.DOWN], up=votes[key, Thumb.UP], document_id=key)
+            for key in pages
         ]
         return sorted(
             (page for page in found if page.down), key=lambda page: (-page.down, page.up)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from bot.records.audit import Audit
 from bot.records.database import Database
 from bot.slack.admin import training
 from bot.workspace import Workspace
-from tests.scenarios.conftest import BOB, Message, lorebot, shown
+from tests.scenarios.conftest import BOB, Message, StartBot, lorebot, shown
 
 DM = "D0ALICE"
 ROOT = Path(__file__).parents[2]
@@ -152,3 +153,25 @@ def test_only_admins_have_a_model_trained(workspace: Workspace, settings: Settin
     assert "Only admins" in lorebot(workspace, "train", person=BOB)["text"]
     assert outcomes(settings)["train"] == "refused"
     assert workspace.messages("D0BOB") == []
+
+
+def test_a_stop_while_no_worker_is_there_is_quick_and_quiet_and_the_watch_goes_on_after_it(
+    workspace: Workspace,
+    settings: Settings,
+    start_bot: StartBot,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(training, "_SECONDS_BETWEEN_LOOKS", 30.0)
+    with start_bot():
+        lorebot(workspace, "train")
+        told(workspace, "Training default")
+        workspace.wait_for(lambda: Jobs.unfinished("watch training", ""))
+        stopped = time.monotonic()
+    assert time.monotonic() - stopped < 8
+    assert not [record for record in caplog.records if record.exc_info]
+    monkeypatch.setattr(training, "_SECONDS_BETWEEN_LOOKS", 0.3)
+    with start_bot(), worker(settings):
+        told(workspace, "default: finished")
+        workspace.wait_for(lambda: outcomes(settings).get("train ended"), timeout=30)
+    assert outcomes(settings)["train ended"] == "done"

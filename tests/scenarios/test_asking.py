@@ -144,6 +144,13 @@ def test_ask_answers_the_asker_alone_from_all_that_they_may_read(workspace: Work
 
 
 @pytest.mark.usefixtures("bot")
+def test_ask_leaves_nothing_but_its_answer(workspace: Workspace) -> None:
+    asked_privately(workspace, MEALS)
+    (note,) = private_notes(workspace, ALICE)
+    assert "45 EUR" in note["text"]
+
+
+@pytest.mark.usefixtures("bot")
 def test_ask_works_where_the_bot_is_not(workspace: Workspace) -> None:
     workspace.leave("U0LOREBOT", "C0ENG")
     assert "45 EUR" in json.dumps(asked_privately(workspace, MEALS, BOB, "C0ENG"))

@@ -177,3 +177,36 @@ def test_a_form_that_slack_does_not_open_is_offered_again(
     (note,) = workspace.wait_for(lambda: private_notes(workspace, BOB))
     assert "tell_more" in str(note["blocks"])
     assert votes(message) == {BOB: Thumb.DOWN}
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_changed_vote_leaves_one_note_which_still_holds(
+    workspace: Workspace, votes: VotesOf
+) -> None:
+    message = ask(workspace, MEALS)
+    identifier = answer_id(message)
+    for thumb in ("up", "down", "up"):
+        workspace.click(BOB, HELP, message["ts"], "feedback", f"{thumb}:{identifier}")
+    workspace.react(BOB, HELP, message["ts"], "+1")
+    workspace.click(ALICE, HELP, message["ts"], "feedback", f"up:{identifier}")
+    workspace.wait_for(lambda: private_notes(workspace, ALICE))
+    (note,) = private_notes(workspace, BOB)
+    assert "Good answers" not in note["text"]
+    assert "tell_more" not in str(note["blocks"])
+    workspace.click(BOB, HELP, note["ts"], "withdraw_vote")
+    assert votes(message) == {ALICE: Thumb.UP}
+    workspace.click(BOB, HELP, message["ts"], "feedback", f"up:{identifier}")
+    workspace.wait_for(lambda: len(private_notes(workspace, BOB)) == 2)
+
+
+@pytest.mark.usefixtures("bot")
+def test_the_view_that_thanks_is_called_so_and_can_be_closed(workspace: Workspace) -> None:
+    message = ask(workspace, MEALS)
+    workspace.click(BOB, HELP, message["ts"], "feedback", f"down:{answer_id(message)}")
+    workspace.wait_for(lambda: workspace.modal(BOB))
+    workspace.submit_view(BOB, {"text": "It is 50 EUR now."})
+    thanks = workspace.modal(BOB)
+    assert thanks is not None
+    assert thanks["title"]["text"] == "Thank you"
+    assert thanks["close"]["text"] == "Close"
+    assert thanks.get("submit") is None

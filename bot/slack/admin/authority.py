@@ -10,9 +10,8 @@ from slack_sdk import WebClient
 from bot.domain.errors import LorebotError, NotAllowed
 from bot.records.audit import Act, Audit
 from bot.slack.connection.calls import slack_call
+from bot.slack.replies.audience import NOT_OURS
 from indexer.errors import IndexerError
-
-_NEVER = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted", "is_stranger")
 
 
 class Authority:
@@ -27,7 +26,7 @@ class Authority:
         """As Slack says now. Raises SlackCallFailed where it does not say: unknown is no admin."""
         with slack_call("say who is asking"):
             found = client.users_info(user=user)["user"]
-        if any(found.get(flag) for flag in _NEVER):
+        if any(found.get(flag) for flag in NOT_OURS):
             return False
         return bool(found.get("is_admin") or found.get("is_owner")) or user in self._admins
 

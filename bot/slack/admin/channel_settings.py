@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError
@@ -18,6 +18,7 @@ from bot.slack.connection.calls import slack_call
 from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, option, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
 from bot.slack.rendering.mrkdwn import cut, safe_line
+from bot.slack.replies.gate import Admission, Gate
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ class SettingsCommand:
         self._authority = authority
         self._sources = tuple(sources)
 
-    def listen(self, app: App) -> None:
-        app.view(_CALLBACK)(self.on_submit)
+    def listen(self, gate: Gate) -> None:
+        gate.view(_CALLBACK, self.on_submit, Admission.ADMIN)
 
     def run(self, call: Call) -> None:
         if call.channel.startswith("D"):

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from slack_bolt import Ack, App, Respond
+from slack_bolt import Respond
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError
 from bot.slack.admin.authority import Authority
 from bot.slack.rendering.messages import SlackMessage, paragraph
 from bot.slack.rendering.mrkdwn import safe_line
+from bot.slack.replies.gate import Admission, Gate
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ class Command:
         self._authority = authority
         self._subcommands = {each.usage.partition(" ")[0]: each for each in subcommands}
 
-    def listen(self, app: App) -> None:
-        app.command(COMMAND)(ack=acknowledge, lazy=[self.on_command])
+    def listen(self, gate: Gate) -> None:
+        gate.lazy_command(COMMAND, self.on_command, Admission.ADMIN)
 
     def on_command(self, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         _respond(respond, lambda: self._answer(body, client))
@@ -93,7 +94,7 @@ class Command:
 
 
 def on_click(
-    app: App,
+    gate: Gate,
     authority: Authority,
     action_id: str,
     action: str,
@@ -116,7 +117,7 @@ def on_click(
 
         _respond(respond, act, replace=replace)
 
-    app.action(action_id)(ack=acknowledge, lazy=[clicked])
+    gate.lazy_action(action_id, clicked, Admission.ADMIN)
 
 
 def channel_id(word: str) -> str:
@@ -129,11 +130,6 @@ def person_id(word: str) -> str:
     """As ``channel_id``, of a person."""
     found = _PERSON.fullmatch(word)
     return found[1] or found[2] if found else ""
-
-
-def acknowledge(ack: Ack) -> None:
-    """The receipt goes out before anything is looked up."""
-    ack()
 
 
 def _respond(

@@ -46,7 +46,7 @@ class UnansweredQuestions:
                 public[one.channel] = not one.is_direct and _is_public(client, one.channel)
             if public[one.channel] and not one.is_direct:
                 shown.append(one)
-        title = f"UnansweredQuestions in the last {days} days"
+        title = f"Unanswered questions in the last {days} days"
         if not asked:
             nothing = section("Nothing: every question found its answer.")
             return SlackMessage(title, tail=[header(title), nothing])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from slack_bolt import App
-
 from bot.records.channels import People
 from bot.records.forgetting import Forgetting
 from bot.slack.admin.authority import Authority
@@ -11,6 +9,7 @@ from bot.slack.admin.command import COMMAND, Call, UsageError, on_click, person_
 from bot.slack.rendering.blocks import actions, button, section
 from bot.slack.rendering.messages import SlackMessage, paragraph
 from bot.slack.rendering.mrkdwn import safe_line
+from bot.slack.replies.gate import Gate
 
 _PERSON, _DOCUMENT = "forget_person", "forget_document"
 _FOR_GOOD = "This cannot be undone."
@@ -24,9 +23,9 @@ class ForgetCommand:
         self._people = people
         self._authority = authority
 
-    def listen(self, app: App) -> None:
-        on_click(app, self._authority, _PERSON, "forget person", self._person, replace=True)
-        on_click(app, self._authority, _DOCUMENT, "forget document", self._document, replace=True)
+    def listen(self, gate: Gate) -> None:
+        on_click(gate, self._authority, _PERSON, "forget person", self._person, replace=True)
+        on_click(gate, self._authority, _DOCUMENT, "forget document", self._document, replace=True)
 
     def run(self, call: Call) -> SlackMessage:
         match call.words:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from slack_bolt import App
-
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
 from bot.slack.admin.authority import Authority
@@ -15,6 +13,7 @@ from bot.slack.admin.overview import Overview
 from bot.slack.rendering.blocks import actions, button, section
 from bot.slack.rendering.messages import SlackMessage, paragraph
 from bot.slack.rendering.mrkdwn import safe_line
+from bot.slack.replies.gate import Gate
 
 _USE, _CANARY, _END, _ROLLBACK = "model_use", "model_canary", "model_end_canary", "model_rollback"
 _SHARE = re.compile(r"(\d{1,3})%")
@@ -29,7 +28,7 @@ class ModelsCommand:
         self._overview = overview
         self._authority = authority
 
-    def listen(self, app: App) -> None:
+    def listen(self, gate: Gate) -> None:
         for action_id, act in (
             (_USE, self._use),
             (_CANARY, self._canary),
@@ -37,7 +36,7 @@ class ModelsCommand:
             (_ROLLBACK, self._rollback),
         ):
             name = action_id.replace("_", " ")
-            on_click(app, self._authority, action_id, name, act, replace=True)
+            on_click(gate, self._authority, action_id, name, act, replace=True)
 
     def run(self, call: Call) -> SlackMessage:
         match call.words:

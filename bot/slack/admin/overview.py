@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 from bot.models.registry import Registry
 from bot.records.audit import BOT, Act, Audit
-from bot.records.statistics import Statistics, Week
+from bot.records.statistics import Page, Statistics, Week
 from bot.slack.admin.command import Call
+from bot.slack.admin.unnamed import WHERE_NAMED, subject_for, without_names
 from bot.slack.rendering.blocks import header, section
 from bot.slack.rendering.messages import SlackMessage, listing
 from bot.slack.rendering.mrkdwn import link, safe_line
 from bot.telemetry.health import Health
+from indexer.documents import PUBLIC
 from indexer.index import Index
 
 _BAR = 12
-_UNREADABLE_SHOWN = 3
+_PAGES_SHOWN = 5
 _AUDIT_ROWS = 20
 
 
@@ -47,7 +49,11 @@ class Overview:
         ]
 
     def freshness(self, *, in_detail: bool = False) -> list[str]:
-        """A line per source: when it was last read, and what could not be."""
+        """A line per source: when it was last read, and how much could not be.
+
+        Counts, never names: what could not be read, nobody knows who may read. In detail it is
+        said where the names are.
+        """
         journal = self._index.journal.read()
         counts: dict[str, int] = {}
         indexed = {} if self._index.outdated else self._index.store.documents()
@@ -61,12 +67,20 @@ class Overview:
             if entry and entry.unreadable:
                 row += f", {len(entry.unreadable)} unreadable"
             if entry and entry.failure:
-                row += f"\n      :warning: {safe_line(entry.failure, 400)}"
-            if entry and in_detail:
-                reasons = list(entry.unreadable.values())[:_UNREADABLE_SHOWN]
-                row += "".join(f"\n      ◦  {safe_line(reason, 200)}" for reason in reasons)
+                row += f"\n      :warning: {safe_line(without_names(entry.failure), 400)}"
+            if entry and entry.unreadable and in_detail:
+                row += f"\n      ◦  {WHERE_NAMED}"
             rows.append(row)
         return rows
+
+    def public_pages(self, pages: Sequence[Page]) -> list[Page]:
+        """Those that are public in the index now, whatever they were when they were cited."""
+        indexed = {} if self._index.outdated else self._index.store.documents()
+        return [
+            page
+            for page in pages
+            if (found := indexed.get(page.document_id)) and PUBLIC in found.audience.principals
+        ]
 
     def serving(self) -> str:
         """One line: which model answers."""
@@ -85,7 +99,10 @@ class Overview:
 
     def queue(self) -> str:
         totals = self.statistics.totals()
-        return f"{totals.questions} questions so far, {totals.waiting} without an answer yet."
+        so_far = f"{totals.questions} question{'' if totals.questions == 1 else 's'} so far"
+        if not totals.waiting:
+            return f"{so_far}, all answered or refused."
+        return f"{so_far}, {totals.waiting} without an answer yet."
 
     def votes(self) -> str:
         """Eight weeks as bars, in a code block."""
@@ -126,7 +143,8 @@ class FeedbackCommand:
         self._overview = overview
 
     def run(self, call: Call) -> SlackMessage:
-        pages = self._overview.statistics.worst_pages()
+        voted = self._overview.statistics.worst_pages(limit=100)
+        pages = self._overview.public_pages(voted)[:_PAGES_SHOWN]
         worst = "\n".join(
             f"•  {page.down} :thumbsdown:  {page.up} :thumbsup:  {link(page.url, page.title)}"
             for page in pages
@@ -148,7 +166,7 @@ class AuditCommand:
         self._audit = audit
 
     def run(self, call: Call) -> SlackMessage:
-        rows = [_row(act) for act in self._audit.newest(_AUDIT_ROWS)]
+        rows = [_row(act, call.user) for act in self._audit.newest(_AUDIT_ROWS)]
         return listing("The newest acts of admins", rows, "Nobody has done anything yet.")
 
 
@@ -178,8 +196,9 @@ def ago(moment: datetime) -> str:
     return f"{past.days} days ago"
 
 
-def _row(act: Act) -> str:
+def _row(act: Act, viewer: str) -> str:
     when = f"{act.at:%-d %b %H:%M} UTC" if act.at else ""
-    subject = f" `{safe_line(act.subject, 80)}`" if act.subject else ""
+    told = subject_for(act, viewer)
+    subject = f" `{safe_line(told, 80)}`" if told else ""
     who = "by itself" if act.actor == BOT else f"<@{act.actor}>"
     return f"•  {when}  {who}  *{safe_line(act.action)}*{subject}  {safe_line(act.outcome)}"

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError, ReindexRunning
@@ -20,11 +19,13 @@ from bot.records.reindexes import Reindex, Reindexes
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.command import COMMAND, Call, UsageError, channel_id, on_click
 from bot.slack.admin.progress import begin_progress, try_update_progress, update_progress
+from bot.slack.admin.unnamed import without_names
 from bot.slack.connection.calls import temporary
 from bot.slack.connection.clients import current_team
 from bot.slack.rendering.blocks import actions, button, section
 from bot.slack.rendering.messages import SlackMessage, paragraph
 from bot.slack.rendering.mrkdwn import safe_line
+from bot.slack.replies.gate import Gate
 from indexer.errors import IndexerError, SyncCancelled
 from indexer.sync.sync import Plan, Progressed, Report
 
@@ -58,8 +59,8 @@ class ReindexCommand:
         self._authority = authority
         jobs.register(_JOB, self._job, give_up=self._give_up)
 
-    def listen(self, app: App) -> None:
-        on_click(app, self._authority, _CANCEL, "reindex cancel", self._cancel)
+    def listen(self, gate: Gate) -> None:
+        on_click(gate, self._authority, _CANCEL, "reindex cancel", self._cancel)
 
     def run(self, call: Call) -> SlackMessage:
         dry_run = "--dry-run" in call.words
@@ -151,7 +152,8 @@ class ReindexCommand:
                 "on from there."
             ), "cancelled"
         except (LorebotError, IndexerError) as error:
-            return f":warning: {safe_line(str(error), 2_000)}", f"failed: {type(error).__name__}"
+            told = safe_line(without_names(str(error)), 2_000)
+            return f":warning: {told}", f"failed: {type(error).__name__}"
         except Exception:  # noqa: BLE001 - a bug must not leave "reading …" standing
             _log.exception("The reindex %s failed.", reindex.id)
             sentence = f":warning: Something went wrong on my side. (Reference {reindex.id[:8]})"
@@ -252,5 +254,5 @@ def _did(scope: Scope, reports: Sequence[Report]) -> str:
 
 def _trouble(unreadable: int, failure: str) -> str:
     parts = [f"{unreadable} unreadable"] if unreadable else []
-    parts += [safe_line(failure, 500)] if failure else []
+    parts += [safe_line(without_names(failure), 500)] if failure else []
     return f" — {'; '.join(parts)}" if parts else ""

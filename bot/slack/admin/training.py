@@ -85,7 +85,7 @@ class TrainCommand:
             if text != shown:
                 shown = text
                 try_update_progress(self._client, channel, ts, _message(key, text))
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            self._jobs.pause(_SECONDS_BETWEEN_LOOKS)
         return _ending(key, state, training_progress(self._jobs, key))
 
     def _progress(self, key: str, state: State, waited: float) -> str:

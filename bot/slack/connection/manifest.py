@@ -41,10 +41,10 @@ EVENTS = (
     "tokens_revoked",
 )
 _DESCRIPTION = "Answers questions from your team's own documents, with sources."
+# Whatever the documents are: until the bot sets prompts from its index, see listeners/prompts.py.
 _PROMPTS = {
     "What can you do?": "What can you help me with?",
-    "Find a policy": "How many days of vacation do I have?",
-    "Get access": "How do I get access to the staging environment?",
+    "See what I know": "Which documents do you know?",
 }
 
 

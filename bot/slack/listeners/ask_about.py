@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.domain.values import Asked, Occasion
@@ -13,6 +13,7 @@ from bot.slack.rendering.blocks import Block, filled_in, input_block, modal, sec
 from bot.slack.rendering.mrkdwn import cut, plain_question, safe_mrkdwn
 from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.ephemeral import open_form
+from bot.slack.replies.gate import Admission, Gate
 from bot.slack.replies.questions import Questions
 
 _SHORTCUT, _FORM, _QUESTION = "ask_about_this", "ask_about_form", "question"
@@ -26,9 +27,9 @@ class AskAbout:
         self._questions = questions
         self._phrasebook = phrasebook
 
-    def listen(self, app: App) -> None:
-        app.shortcut({"type": "message_action", "callback_id": _SHORTCUT})(self.on_shortcut)
-        app.view(_FORM)(self.on_form)
+    def listen(self, gate: Gate) -> None:
+        gate.message_shortcut(_SHORTCUT, self.on_shortcut)
+        gate.view(_FORM, self.on_form, Admission.QUESTION)
 
     def on_shortcut(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()

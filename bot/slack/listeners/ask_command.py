@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.domain.values import Answer, Asked, Occasion
@@ -18,6 +18,7 @@ from bot.slack.rendering.mrkdwn import plain_question, safe_mrkdwn
 from bot.slack.rendering.phrases import Phrasebook
 from bot.slack.replies.audience import Audiences, Refused
 from bot.slack.replies.ephemeral import answer_click, post_directly
+from bot.slack.replies.gate import Admission, Gate
 from bot.slack.replies.questions import Questions
 
 _log = logging.getLogger(__name__)
@@ -44,9 +45,9 @@ class AskCommand:
         self._jobs = jobs
         jobs.register(_JOB, self._share)
 
-    def listen(self, app: App) -> None:
-        app.command(_COMMAND)(self.on_command)
-        app.action(SHARE_ACTION)(self.on_share)
+    def listen(self, gate: Gate) -> None:
+        gate.command(_COMMAND, self.on_command, Admission.QUESTION)
+        gate.action(SHARE_ACTION, self.on_share)
 
     def on_command(self, ack: Ack, body: dict[str, Any]) -> None:
         asked = _asked(body)
@@ -54,7 +55,7 @@ class AskCommand:
             ack(text=self._phrasebook.for_person(asked.asker).ask_how)
             return
         self._questions.take(asked)
-        ack(text=self._phrasebook.for_reply(asked).searching)
+        ack()  # without a word: what a command is acknowledged with can never be taken away
 
     def on_share(self, ack: Ack, body: dict[str, Any]) -> None:
         """For the asker alone, who alone is shown the button."""

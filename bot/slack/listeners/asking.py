@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.domain.values import Asked, Occasion
@@ -20,6 +19,7 @@ from bot.slack.rendering.mrkdwn import plain_question
 from bot.slack.rendering.phrases import Phrasebook
 from bot.slack.replies.attachments import attached_files
 from bot.slack.replies.ephemeral import post_note
+from bot.slack.replies.gate import Act, Gate
 from bot.slack.replies.questions import Questions
 from bot.slack.replies.thread import thread_messages
 
@@ -50,45 +50,41 @@ class Asking:
         self._escalation = escalation
         self._phrasebook = phrasebook
 
-    def listen(self, app: App) -> None:
-        app.event("app_mention")(self.on_mention)
-        app.event("message")(self.on_message)
+    def listen(self, gate: Gate) -> None:
+        gate.event("app_mention", self.on_mention, self._questions.take)
+        gate.event("message", self.on_message, self._questions.take)
 
-    def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        if _is_by_a_person(event):
-            self._take_mention(event, body)
+    def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> Asked | Act | None:
+        return self._mention(event, body) if _is_by_a_person(event) else None
 
-    def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+    def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> Asked | Act | None:
         if not _is_by_a_person(event):
-            return
+            return None
         if _is_direct(event):
-            self._questions.take(_asked(event, body, Occasion.DIRECT))
-        elif not _mentions_us(event, body):
-            self._take_unaddressed(event, body)
-        elif event.get("channel_type") == _GROUP:
-            self._take_mention(event, body)
+            return _asked(event, body, Occasion.DIRECT)
+        if not _mentions_us(event, body):
+            return self._unaddressed(event, body)
+        return self._mention(event, body) if event.get("channel_type") == _GROUP else None
 
-    def _take_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        if self._carry_out_mute(event):
-            return
+    def _mention(self, event: dict[str, Any], body: dict[str, Any]) -> Asked | Act:
         occasion = Occasion.DIRECT if _is_direct(event) else Occasion.MENTION
-        self._questions.take(_asked(event, body, occasion))
+        return self._muting(event) or _asked(event, body, occasion)
 
-    def _take_unaddressed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+    def _unaddressed(self, event: dict[str, Any], body: dict[str, Any]) -> Asked | Act | None:
         """A message that does not mention the bot: an owner's reply, a follow-up, or a question
         in a channel whose questions are all answered.
         """
         thread, text = event.get("thread_ts"), event.get("text") or ""
-        if thread and self._escalation.keep_reply(event):
-            return
+        if thread and (keeping := self._escalation.owners_reply(event)):
+            return keeping
         if not is_question(text):
-            return
+            return None
         if thread:
             asked = _asked(event, body, Occasion.FOLLOW_UP)
-            if self._is_addressed(asked):
-                self._questions.take(asked)
-        elif self._channels.of(event["channel"]).auto_answer:
-            self._questions.take(_asked(event, body, Occasion.OVERHEARD))
+            return asked if self._is_addressed(asked) else None
+        if self._channels.of(event["channel"]).auto_answer:
+            return _asked(event, body, Occasion.OVERHEARD)
+        return None
 
     def _is_addressed(self, asked: Asked) -> bool:
         """A question in a thread is for the bot if only the asker wrote since it answered.
@@ -107,19 +103,21 @@ class Asking:
             return False
         return follows_an_answer(before, asked.asker)
 
-    def _carry_out_mute(self, event: dict[str, Any]) -> bool:
-        """Whether a mention says nothing but "mute" or "unmute", which is about its thread."""
+    def _muting(self, event: dict[str, Any]) -> Act | None:
+        """A mention that says nothing but "mute" or "unmute", which is about its thread."""
         word, thread = mute_command(event.get("text") or ""), event.get("thread_ts")
         if not word or not thread:
-            return False
-        phrases = self._phrasebook.for_person(event["user"])
+            return None
+        return lambda: self._mute(word, event["channel"], thread, event["user"])
+
+    def _mute(self, word: str, channel: str, thread: str, person: str) -> None:
+        phrases = self._phrasebook.for_person(person)
         if word == "mute":
-            self._threads.mute(event["channel"], thread, event["user"])
+            self._threads.mute(channel, thread, person)
         else:
-            self._threads.unmute(event["channel"], thread)
+            self._threads.unmute(channel, thread)
         done = note(phrases.muted if word == "mute" else phrases.unmuted)
-        post_note(self._client, event["channel"], event["user"], done, thread=thread)
-        return True
+        post_note(self._client, channel, person, done, thread=thread)
 
 
 def _is_direct(event: dict[str, Any]) -> bool:

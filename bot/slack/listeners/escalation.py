@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.domain.values import Correction, CorrectionKind
@@ -21,6 +21,7 @@ from bot.slack.rendering.messages import ASK_PERSON_ACTION, note
 from bot.slack.rendering.mrkdwn import plain_question
 from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.ephemeral import answer_click, post_note, replace_clicked
+from bot.slack.replies.gate import Act, Admission, Gate
 from bot.slack.replies.thread import thread_messages
 
 _JOB = "escalate"
@@ -48,10 +49,10 @@ class EscalationFlow:
         self._jobs = jobs
         jobs.register(_JOB, self._escalate)
 
-    def listen(self, app: App) -> None:
-        app.action(ASK_PERSON_ACTION)(self.on_ask_person)
-        app.action(_LEARN)(self.on_learn)
-        app.action(_DISCARD)(self.on_discard)
+    def listen(self, gate: Gate) -> None:
+        gate.action(ASK_PERSON_ACTION, self.on_ask_person)
+        gate.action(_LEARN, self.on_learn)
+        gate.action(_DISCARD, self.on_discard, Admission.OWN)
 
     def on_ask_person(self, ack: Ack, body: dict[str, Any]) -> None:
         outcome = self._begin(body)
@@ -72,8 +73,8 @@ class EscalationFlow:
         ack()
         replace_clicked(body, note(self._phrases_for(person, answer_id).discarded))
 
-    def keep_reply(self, event: dict[str, Any]) -> bool:
-        """Whether a message in a thread is the reply of an owner who was called; then it is kept.
+    def owners_reply(self, event: dict[str, Any]) -> Act | None:
+        """What keeps a message in a thread, where it is the reply of an owner who was called.
 
         A question back is no answer.
         """
@@ -81,19 +82,20 @@ class EscalationFlow:
         waiting = self._escalations.waiting(event["channel"], event["thread_ts"])
         called = next((one for one in waiting if person in one.owners), None)
         if called is None or not text or text.endswith("?"):
-            return False
-        self._corrections.give(
-            Correction(called.answer_id, person, text, kind=CorrectionKind.ESCALATION)
-        )
-        self._escalations.replied(called.answer_id, person)
-        phrases = self._phrases_for(person, called.answer_id)
+            return None
+        reply = Correction(called.answer_id, person, text, kind=CorrectionKind.ESCALATION)
+        return lambda: self._keep(reply, called)
+
+    def _keep(self, reply: Correction, called: Escalation) -> None:
+        self._corrections.give(reply)
+        self._escalations.replied(called.answer_id, reply.author)
+        phrases = self._phrases_for(reply.author, called.answer_id)
         buttons = [
             button(phrases.may_learn, _LEARN, called.answer_id),
             button(phrases.discard, _DISCARD, called.answer_id),
         ]
         thanks = note(phrases.reply_kept, *buttons)
-        post_note(self._client, event["channel"], person, thanks, thread=event["thread_ts"])
-        return True
+        post_note(self._client, called.channel, reply.author, thanks, thread=called.thread)
 
     def _begin(self, body: dict[str, Any]) -> str:
         """Record that a person is wanted and start the job; what to say about it."""

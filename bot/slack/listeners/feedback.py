@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.domain.values import Thumb, Vote
@@ -16,6 +16,7 @@ from bot.slack.rendering.feedback_form import FEEDBACK_FORM, feedback_form, give
 from bot.slack.rendering.messages import FEEDBACK_ACTION, SlackMessage, note
 from bot.slack.rendering.phrases import Phrasebook, Phrases
 from bot.slack.replies.ephemeral import answer_click, open_form, post_note, replace_clicked
+from bot.slack.replies.gate import Act, Admission, Gate
 from bot.telemetry.counters import VOTES
 
 _WITHDRAW, _TELL_MORE = "withdraw_vote", "tell_more"
@@ -42,17 +43,20 @@ class Feedback:
         self._corrections = corrections
         self._phrasebook = phrasebook
 
-    def listen(self, app: App) -> None:
-        app.action(FEEDBACK_ACTION)(self.on_thumb)
-        app.action(_WITHDRAW)(self.on_withdraw)
-        app.action(_TELL_MORE)(self.on_tell_more)
-        app.view(FEEDBACK_FORM)(self.on_form)
-        app.event("reaction_added")(self.on_reaction)
-        app.event("reaction_removed")(self.on_reaction_removed)
+    def listen(self, gate: Gate) -> None:
+        gate.action(FEEDBACK_ACTION, self.on_thumb)
+        gate.action(_WITHDRAW, self.on_withdraw, Admission.OWN)
+        gate.action(_TELL_MORE, self.on_tell_more)
+        gate.view(FEEDBACK_FORM, self.on_form)
+        gate.event("reaction_added", self.on_reaction)
+        gate.own_event("reaction_removed", self.on_reaction_removed)
 
     def on_thumb(self, ack: Ack, body: dict[str, Any]) -> None:
-        """A 👎 also opens the form."""
+        """A 👎 also opens the form. A changed vote is not thanked for again, unless the form that
+        asks why has to be offered: Slack lets no bot take back the note of the first.
+        """
         vote = _vote(body)
+        is_first = vote is None or not self._has_voted(vote)
         kept = vote is not None and self._cast(vote)
         ack()
         if vote is None or not kept:
@@ -60,7 +64,8 @@ class Feedback:
             answer_click(self._client, body, note(phrases.vote_gone))
             return
         opened = vote.thumb is Thumb.DOWN and self._open_form(body, vote.answer_id)
-        answer_click(self._client, body, self._thanks(vote, form_is_open=opened))
+        if is_first or (vote.thumb is Thumb.DOWN and not opened):
+            answer_click(self._client, body, self._thanks(vote, form_is_open=opened))
 
     def on_tell_more(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
@@ -77,7 +82,8 @@ class Feedback:
             return
         thanks = phrases.learned if correction.may_learn else phrases.corrected
         told = {"type": "section", "text": plain_text(thanks if kept else phrases.vote_gone)}
-        ack(response_action="update", view=modal(phrases.feedback_title, [told]))
+        title = phrases.thanks_title if kept else phrases.feedback_title
+        ack(response_action="update", view=modal(title, [told], close=phrases.close))
 
     def on_withdraw(self, ack: Ack, body: dict[str, Any]) -> None:
         answer_id, person = body["actions"][0]["value"], body["user"]["id"]
@@ -86,17 +92,12 @@ class Feedback:
         ack()
         replace_clicked(body, note(self._phrases_for(person, answer_id).withdrawn))
 
-    def on_reaction(self, event: dict[str, Any]) -> None:
+    def on_reaction(self, event: dict[str, Any], body: dict[str, Any]) -> Act | None:
         thumb, answer_id = self._thumb_and_answer(event)
         if thumb is None or answer_id is None:
-            return
+            return None
         vote = Vote(answer_id, event["user"], thumb, _moment(event.get("event_ts")))
-        if self._cast(vote):
-            item = event["item"]
-            thanks = self._thanks(vote, form_is_open=False)
-            post_note(
-                self._client, item["channel"], event["user"], thanks, thread=self._thread(vote)
-            )
+        return lambda: self._vote_by_reaction(vote, event["item"]["channel"])
 
     def on_reaction_removed(self, event: dict[str, Any]) -> None:
         """Only the vote that the reaction was; a newer one of the other kind stands."""
@@ -105,6 +106,12 @@ class Feedback:
             at = _moment(event.get("event_ts"))
             self._votes.withdraw(answer_id, event["user"], thumb, at)
 
+    def _vote_by_reaction(self, vote: Vote, channel: str) -> None:
+        is_first = not self._has_voted(vote)
+        if self._cast(vote) and (is_first or vote.thumb is Thumb.DOWN):
+            thanks = self._thanks(vote, form_is_open=False)
+            post_note(self._client, channel, vote.voter, thanks, thread=self._thread(vote))
+
     def _thumb_and_answer(self, event: dict[str, Any]) -> tuple[Thumb | None, str | None]:
         """The thumb, in any skin tone, and the answer it is on; None where it is not about one."""
         thumb = _REACTIONS.get(str(event.get("reaction", "")).partition("::")[0])
@@ -112,6 +119,9 @@ class Feedback:
         if thumb is None or item.get("type") != "message":
             return None, None
         return thumb, self._answers.answered_by(item["channel"], item["ts"])
+
+    def _has_voted(self, vote: Vote) -> bool:
+        return any(one.voter == vote.voter for one in self._votes.of(vote.answer_id))
 
     def _cast(self, vote: Vote) -> bool:
         kept = self._votes.cast(vote)
@@ -128,10 +138,7 @@ class Feedback:
         buttons = [button(phrases.withdraw, _WITHDRAW, vote.answer_id)]
         if vote.thumb is Thumb.DOWN and not form_is_open:
             buttons.insert(0, button(phrases.tell_more, _TELL_MORE, vote.answer_id))
-        return note(
-            phrases.thanks_up if vote.thumb is Thumb.UP else phrases.thanks_down,
-            *buttons,
-        )
+        return note(phrases.thanks, *buttons)
 
     def _thread(self, vote: Vote) -> str | None:
         answer = self._answers.answer(vote.answer_id)

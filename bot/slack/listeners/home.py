@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.domain.errors import LorebotError
@@ -13,14 +12,16 @@ from bot.records.channels import People
 from bot.records.forgetting import Forgetting
 from bot.records.statistics import Statistics
 from bot.slack.admin.authority import Authority
-from bot.slack.admin.command import COMMAND, acknowledge
+from bot.slack.admin.command import COMMAND
 from bot.slack.admin.digest import UnansweredQuestions
 from bot.slack.admin.forget import forget_person
 from bot.slack.admin.overview import Overview
 from bot.slack.admin.permalinks import Permalinks
 from bot.slack.connection.calls import slack_call
+from bot.slack.listeners.prompts import SuggestedPrompts
 from bot.slack.rendering.blocks import Block, actions, button, context, header, section
 from bot.slack.rendering.language_choice import chosen_language, language_select
+from bot.slack.replies.gate import Admission, Gate
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -43,7 +44,10 @@ class Home:
         unanswered: UnansweredQuestions,
         permalinks: Permalinks,
         authority: Authority,
+        gate: Gate,
+        prompts: SuggestedPrompts,
     ) -> None:
+        """``gate`` tells guests that they are not answered."""
         self._statistics = statistics
         self._people = people
         self._forgetting = forgetting
@@ -51,15 +55,19 @@ class Home:
         self._unanswered = unanswered
         self._permalinks = permalinks
         self._authority = authority
+        self._gate = gate
+        self._prompts = prompts
 
-    def listen(self, app: App) -> None:
-        app.event("app_home_opened")(ack=acknowledge, lazy=[self.on_opened])
-        app.action(_LANGUAGE)(ack=acknowledge, lazy=[self.on_language])
-        app.action(_FORGET)(ack=acknowledge, lazy=[self.on_forget])
+    def listen(self, gate: Gate) -> None:
+        gate.own_event("app_home_opened", self.on_opened, lazy=True)
+        gate.lazy_action(_LANGUAGE, self.on_language)
+        gate.lazy_action(_FORGET, self.on_forget, Admission.OWN)
 
     def on_opened(self, event: dict[str, Any], client: WebClient) -> None:
         if event.get("tab") == "home":
             self._publish(client, event["user"])
+        elif event.get("tab") == "messages":
+            self._prompts.show(client, event["user"], str(event.get("channel") or ""))
 
     def on_language(self, body: dict[str, Any], client: WebClient) -> None:
         chosen = chosen_language(body["actions"][0])
@@ -91,7 +99,7 @@ class Home:
         chosen = self._people.language(user)
         return [
             header("Lorebot"),
-            section(_HELP),
+            section(self._gate.refusal(user) or _HELP),
             header("Your questions"),
             section("\n".join(recent) or "You have not asked me anything yet."),
             header("Your settings"),

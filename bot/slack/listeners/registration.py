@@ -24,7 +24,7 @@ from bot.records.threads import Escalations, Threads
 from bot.records.turns import Turns
 from bot.slack.admin.authority import Authority
 from bot.slack.admin.channel_settings import SettingsCommand
-from bot.slack.admin.command import Command, acknowledge
+from bot.slack.admin.command import Command
 from bot.slack.admin.digest import DigestCommand, UnansweredQuestions
 from bot.slack.admin.forget import ForgetCommand
 from bot.slack.admin.models import ModelsCommand
@@ -44,9 +44,11 @@ from bot.slack.listeners.asking import Asking
 from bot.slack.listeners.escalation import EscalationFlow
 from bot.slack.listeners.feedback import Feedback
 from bot.slack.listeners.home import Home
+from bot.slack.listeners.prompts import SuggestedPrompts
 from bot.slack.rendering.phrases import Phrasebook, phrases_for
 from bot.slack.replies.attachments import Attachments
 from bot.slack.replies.audience import Audiences
+from bot.slack.replies.gate import Gate, acknowledge
 from bot.slack.replies.questions import Questions
 from bot.slack.replies.running import RunningAnswers
 from bot.telemetry.health import Health
@@ -65,27 +67,34 @@ def register_listeners(
 ) -> None:
     """Register every listener with ``app``, and every job with ``jobs``, before these launch.
 
-    ``client`` is for jobs; listeners for admins use the one that Bolt hands them.
+    ``client`` is for jobs; listeners for admins use the one that Bolt hands them. Features get
+    the gate in place of ``app``: no act of a person gets past its check.
     """
-    _register_for_everybody(app, client, settings, index, pipeline, database, jobs)
-    _register_for_admins(app, client, settings, index, database, jobs, health)
+    audiences = Audiences(client)
+    phrasebook = Phrasebook(Channels(database), People(database))
+    gate = Gate(app, client, audiences, phrasebook)
+    _register_for_everybody(
+        gate, client, settings, index, pipeline, database, jobs, audiences, phrasebook
+    )
+    prompts = SuggestedPrompts(pipeline, audiences, People(database))
+    _register_for_admins(gate, client, settings, index, database, jobs, health, prompts)
     _acknowledge_the_rest(app)
 
 
 def _register_for_everybody(
-    app: App,
+    gate: Gate,
     client: WebClient,
     settings: Settings,
     index: Index,
     pipeline: Pipeline,
     database: Database,
     jobs: Jobs,
+    audiences: Audiences,
+    phrasebook: Phrasebook,
 ) -> None:
     phrases_for("")  # loads the language recogniser now, not while the first asker waits
     answers, channels = Answers(database), Channels(database)
     corrections = Corrections(database)
-    phrasebook = Phrasebook(channels, People(database))
-    audiences = Audiences(client)
     running = RunningAnswers(pipeline.new_cancellation)
     questions = Questions(
         client,
@@ -104,27 +113,28 @@ def _register_for_everybody(
     )
 
     # mentions, direct messages, follow-ups in threads, channels that opted in
-    Asking(client, questions, Threads(database), channels, escalation, phrasebook).listen(app)
+    Asking(client, questions, Threads(database), channels, escalation, phrasebook).listen(gate)
     # /ask, and its button "Share in channel"
-    AskCommand(client, questions, answers, audiences, phrasebook, jobs).listen(app)
+    AskCommand(client, questions, answers, audiences, phrasebook, jobs).listen(gate)
     # the message shortcut "Ask about this"
-    AskAbout(client, questions, phrasebook).listen(app)
+    AskAbout(client, questions, phrasebook).listen(gate)
     # the stop button of an answer that is being written
-    running.listen(app)
+    running.listen(gate)
     # the thumbs under an answer, reactions, the correction form
-    Feedback(client, answers, Votes(database), corrections, phrasebook).listen(app)
+    Feedback(client, answers, Votes(database), corrections, phrasebook).listen(gate)
     # the button "Ask a person", and what becomes of the person's reply
-    escalation.listen(app)
+    escalation.listen(gate)
 
 
 def _register_for_admins(
-    app: App,
+    gate: Gate,
     client: WebClient,
     settings: Settings,
     index: Index,
     database: Database,
     jobs: Jobs,
     health: Health,
+    prompts: SuggestedPrompts,
 ) -> None:
     slack = settings.slack
     authority = Authority(slack.admins, Audit(database))
@@ -169,12 +179,14 @@ def _register_for_admins(
         forget,
         AuditCommand(authority.audit),
     )
-    Command(authority, subcommands).listen(app)
+    Command(authority, subcommands).listen(gate)
     # the subcommands' own buttons and forms
     for subcommand in (reindex, models, channel_settings, forget):
-        subcommand.listen(app)
+        subcommand.listen(gate)
     # App Home
-    Home(statistics, people, forgetting, overview, unanswered, permalinks, authority).listen(app)
+    Home(
+        statistics, people, forgetting, overview, unanswered, permalinks, authority, gate, prompts
+    ).listen(gate)
 
 
 def _acknowledge_the_rest(app: App) -> None:

@@ -33,13 +33,13 @@ class Phrases:
     bad: str
     good_label: str
     bad_label: str
-    thanks_up: str
-    thanks_down: str
+    thanks: str
     vote_gone: str
     withdraw: str
     withdrawn: str
     tell_more: str
     feedback_title: str
+    thanks_title: str
     feedback_reason: str
     wrong: str
     missing: str
@@ -51,6 +51,7 @@ class Phrases:
     consent: str
     send: str
     cancel: str
+    close: str
     corrected: str
     learned: str
     ask_person: str
@@ -74,6 +75,7 @@ class Phrases:
     unmuted: str
     guest: str
     shared_channel: str
+    not_checked: str
     not_there: str
     unexpected: str
     failed: str

@@ -82,7 +82,7 @@ class EphemeralReply:
         self.ts = ""
 
     def begin(self) -> str:
-        """Nothing: the command's receipt has said already that work has begun."""
+        """Nothing: Slack lets no bot take away what it says to a command before the answer."""
         return ""
 
     def progress(self, stage: Stage, passages: Sequence[Passage]) -> None:

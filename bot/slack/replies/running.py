@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slack_bolt import App
-
 from bot.domain.values import Asked
 from bot.serving.model import Cancellation
+from bot.slack.replies.gate import Gate
 
 
 class RunningAnswers:
@@ -21,8 +20,8 @@ class RunningAnswers:
         self._lock = threading.Lock()
         self._asked: dict[str, tuple[Asked, Cancellation]] = {}
 
-    def listen(self, app: App) -> None:
-        app.event("agent_session_stopped")(self.on_stop)
+    def listen(self, gate: Gate) -> None:
+        gate.own_event("agent_session_stopped", self.on_stop)
 
     def on_stop(self, event: dict[str, Any]) -> None:
         self.stop(event["channel"], event["thread_ts"], event["user"])

@@ -133,6 +133,12 @@ def stopped(team: Team) -> None:
     team.vote(answer_id, Thumb.DOWN)
 
 
+def help_that_names_sources(team: Team) -> None:
+    told = "I answer from **board-papers**. You could ask about “Layoffs”."
+    asked = "What can you help me with?"
+    team.vote(team.answered(asked, told, ending=Ending.SMALL_TALK), Thumb.UP)
+
+
 def bad_small_talk(team: Team) -> None:
     team.vote(team.answered("hello", "Hello!", ending=Ending.SMALL_TALK), Thumb.DOWN)
 
@@ -171,6 +177,7 @@ def page_gone(team: Team) -> None:
         (not_for_me, LeftOut.NOT_FOR_ME),
         (stopped, LeftOut.STOPPED),
         (bad_small_talk, LeftOut.SMALL_TALK),
+        (help_that_names_sources, LeftOut.SMALL_TALK),
         (refused_without_passages, LeftOut.NOTHING_SHOWN),
         (asked_elsewhere, LeftOut.NOT_OPTED_IN),
         (asked_directly, LeftOut.NOT_OPTED_IN),

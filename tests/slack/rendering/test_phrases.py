@@ -7,7 +7,7 @@ from bot.slack.rendering.phrases import phrases_for, phrases_in
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl")
 _WORDS = re.compile(r"\{(\w+)\}")
-_SHORT = ("feedback_title", "about_title", "send", "cancel", "ask")
+_SHORT = ("feedback_title", "thanks_title", "about_title", "send", "cancel", "close", "ask")
 _BUTTONS = (
     *("good", "bad", "good_label", "bad_label", "ask_person", "share", "withdraw", "tell_more"),
     *("may_learn", "discard", "consent", "wrong", "missing", "outdated", "incomplete"),
