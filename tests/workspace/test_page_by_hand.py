@@ -59,7 +59,6 @@ def workspace(folder: Path) -> Iterator[Workspace]:
         "missing.md",
         "..%2fsecret.md",
         "%2fetc%2fpasswd",
-        "meals.md%0a",
     ],
 )
 def test_what_is_no_document_is_not_found(workspace: Workspace, path: str) -> None:
