@@ -5,10 +5,12 @@ The only module of this package that reads the environment.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -23,6 +25,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -355,6 +358,58 @@ def settings_file() -> Path:
     return Path(os.environ.get("LOREBOT_CONFIG", "lorebot.toml"))
 
 
+def nearest(misspelt: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant, "" where none is near."""
+    found = difflib.get_close_matches(misspelt.casefold(), {name.casefold() for name in known}, 1)
+    return next((name for name in known if name.casefold() in found), "")
+
+
+def _said(settings_class: type[BaseModel], problem: ErrorDetails) -> str:
+    """What is wrong with a setting; of a key that does not exist, which was probably meant."""
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"]
+    *table, key = problem["loc"]
+    known = sorted(_keys(_tables_at(settings_class, table)))
+    near = nearest(str(key), known)
+    if near:
+        return f"there is no such setting; did you mean {near}?"
+    return f"there is no such setting; here are {', '.join(known)}"
+
+
+def _tables_at(settings_class: type[BaseModel], path: Sequence[int | str]) -> list[type[BaseModel]]:
+    """The tables that may stand at a place; a list's number and an unknown name lead nowhere."""
+    tables = [settings_class]
+    for part in path:
+        tables = (
+            [
+                table
+                for each in tables
+                for name, field in each.model_fields.items()
+                if part in (name, field.alias)
+                for table in _tables_in(field.annotation)
+            ]
+            or [each for each in tables if _kind(each) == part]
+            or tables
+        )
+    return tables
+
+
+def _tables_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables_in(part)
+
+
+def _kind(table: type[BaseModel]) -> object:
+    field = table.model_fields.get("kind")
+    return field.default if field else None
+
+
+def _keys(tables: Iterable[type[BaseModel]]) -> set[str]:
+    return {field.alias or name for table in tables for name, field in table.model_fields.items()}
+
+
 Loaded = TypeVar("Loaded", bound=IndexSettings)
 
 
@@ -371,7 +426,7 @@ def load(settings_class: type[Loaded], **given: Any) -> Loaded:
         return settings_class(**given)
     except ValidationError as error:
         problems = [
-            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            f"  {'.'.join(str(part) for part in problem['loc'])}: {_said(settings_class, problem)}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise IndexSettingsError(

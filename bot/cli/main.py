@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
+import shlex
 import signal
 import sys
 import threading
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -180,6 +183,11 @@ def manifest(
 
     if several and not http:
         raise BotSettingsError("Several workspaces need HTTP: add --http https://….")
+    if http and not _is_public_address(http):
+        raise BotSettingsError(
+            f"{http!r} is no address that Slack can post to; give it whole, with https, for "
+            "instance --http https://lorebot.example.com"
+        )
     typer.echo(json.dumps(app_manifest(http, several=several), indent=2))
 
 
@@ -203,7 +211,9 @@ def demo(
         name_owners(settings)
         url = ask_first_question(workspace)
         typer.echo(f"\nLorebot has answered its first question. Open\n\n    {url}\n")
-        typer.echo("and ask it more. Press Ctrl-C to stop.")
+        typer.echo("and ask it more. How an answer came about shows, in another terminal,\n")
+        typer.echo(f"    LOREBOT_DATA_DIR={shlex.quote(str(settings.data_dir))} lorebot trace\n")
+        typer.echo("Press Ctrl-C to stop.")
         wait()
 
 
@@ -222,6 +232,20 @@ def _rendered(answer: Answer) -> str:
 def _source(passage: Passage) -> str:
     date = f", {passage.modified:%Y-%m-%d}" if passage.modified else ""
     return f"{passage.context} ({passage.url or passage.chunk.document_id}{date})"
+
+
+def _is_public_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https"
+        and re.fullmatch(r"[\w.:-]+", parts.hostname or "") is not None
+        and re.fullmatch(r"[!-~]+", address) is not None
+        and not (parts.username or parts.query or parts.fragment)
+    )
 
 
 def _settings_for_folder(settings: Settings, folder: Path) -> Settings:

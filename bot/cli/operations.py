@@ -24,7 +24,9 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 @app.command()
 def backup(
-    target: Annotated[Path, typer.Argument(help="A new file, or the folder to write one into.")],
+    target: Annotated[
+        Path, typer.Argument(help="A new .zip file, or the folder to write one into.")
+    ],
     models: Annotated[
         bool, typer.Option("--models", help="With the model files of data_dir/models.")
     ] = False,

@@ -34,14 +34,14 @@ def trace(
     ] = "",
 ) -> None:
     """Show how an answer came about: passages, probabilities, sentences, durations, versions."""
-    with _feedback() as (_, feedback):
+    with _feedback() as (settings, feedback):
         found = feedback.find(answer)
     if found is None:
         raise RecordsError(
             f"There is no answer {answer!r}: give the id that `lorebot trace` shows, or the link "
             "that Slack copies from the reply."
             if answer
-            else "There is no answer yet: ask the bot something first."
+            else f"There is no answer yet in {settings.data_dir}: {_elsewhere(settings)}."
         )
     Console().print(tree(found))
 
@@ -81,6 +81,13 @@ def _table(found: list[Fit]) -> Table:
             f"{fit.loss_fitted:.3f}" if enough else "",
         )
     return table
+
+
+def _elsewhere(settings: Settings) -> str:
+    demo = settings.data_dir / "demo"
+    if (demo / "records.sqlite").exists():
+        return f"the demo's are shown with LOREBOT_DATA_DIR={demo}"
+    return "ask the bot something first"
 
 
 @contextmanager

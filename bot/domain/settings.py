@@ -6,6 +6,7 @@ The only module of this package that reads the environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from bot.domain.database_address import parsed, password_of
 from bot.domain.errors import BotSettingsError
 from bot.domain.thresholds import Thresholds
 from indexer.errors import IndexSettingsError
-from indexer.settings import IndexSettings, NamedClass, Table
+from indexer.settings import IndexSettings, NamedClass, Table, nearest
 from indexer.settings import load as load_index_settings
 
 _VARIABLES_OF_ALL = ("LOREBOT_CONFIG", "LOREBOT_TEST_")
@@ -282,6 +283,14 @@ def refuse_unknown_variables(
     ]
     if unknown:
         raise BotSettingsError(
-            f"Unknown settings in the environment: {', '.join(unknown)}. "
-            f"Known are: {', '.join(sorted(known))}."
+            f"Unknown settings in the environment: {', '.join(_with_nearest(unknown, known))}. "
+            "docs/settings.md has all; correct or unset them."
         )
+
+
+def _with_nearest(unknown: Sequence[str], known: Set[str]) -> Iterator[str]:
+    for variable in unknown:
+        plain = variable.removesuffix("_FILE")
+        near = nearest(plain, known)
+        suffix = variable[len(plain) :]
+        yield f"{variable} (did you mean {near}{suffix}?)" if near else variable

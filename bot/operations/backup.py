@@ -37,8 +37,8 @@ _UNFINISHED = (".part", ".unfinished", ".lock")
 
 
 def back_up(settings: Settings, target: Path, *, models: bool = False) -> tuple[Path, Manifest]:
-    """Write an archive to ``target``, a file that is not there yet or a folder; ``models`` takes
-    along the files of data_dir/models.
+    """Write an archive to ``target``: a file that is not there yet and ends in .zip, or else a
+    folder, which is made where there is none. ``models`` takes along the files of data_dir/models.
 
     What was kept, and where. Raises BackupError and RecordsError; then there is no archive.
     """
@@ -47,6 +47,8 @@ def back_up(settings: Settings, target: Path, *, models: bool = False) -> tuple[
         raise BackupError(f"There is nothing to back up: no bot has kept records in {folder} yet.")
     now = datetime.now(UTC)
     with written_or_explained(target):  # also a folder that this user may not look into
+        if target.suffix != ".zip" and not target.exists():
+            target.mkdir(mode=0o700)
         if target.is_dir():
             target = target / f"lorebot-{now:%Y%m%dT%H%M%SZ}.zip"
     with (

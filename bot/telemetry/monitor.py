@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from http import HTTPStatus
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -20,7 +21,7 @@ from bot.telemetry.counters import COUNTED
 from bot.telemetry.gauges import Collector
 from bot.telemetry.health import Health
 from bot.telemetry.single_flight import SingleFlight
-from bot.telemetry.web_server import Receive, Scope, Send
+from bot.telemetry.web_server import Receive, Scope, Send, answer
 from indexer.errors import IndexerError
 
 _log = logging.getLogger(__name__)
@@ -43,12 +44,12 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """What cannot be looked up, or not in time, is left out: all are waited for together."""
-        answers = [collector.ask() for collector in self._collectors]
-        wait(answers, self._patience_seconds)
+        looked_up = [collector.ask() for collector in self._collectors]
+        wait(looked_up, self._patience_seconds)
         yield from COUNTED.collect()
-        for answer in answers:
+        for found in looked_up:
             try:
-                yield from answer.result(timeout=0)
+                yield from found.result(timeout=0)
             except (LorebotError, IndexerError) as error:
                 _log.warning("Some metrics are missing: %s", error)
             except Exception:  # noqa: BLE001 - the other metrics are as right as before
@@ -64,6 +65,9 @@ class Monitor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if scope["method"] not in ("GET", "HEAD"):
+            await answer(send, HTTPStatus.METHOD_NOT_ALLOWED)
             return
         pages: dict[str, Callable[[], tuple[int, str, str]]] = {
             "/readyz": self._ready,

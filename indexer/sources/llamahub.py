@@ -57,12 +57,16 @@ class LlamaHubReader:
 
     def _reader(self) -> Any:
         try:
-            return named(self._table.reader)
+            found = named(self._table.reader)
         except ImportError as error:
             advice = to_install(self._table.reader)
             raise self._failure(f"cannot be imported ({error})", advice) from error
         except AttributeError as error:
             raise self._failure("is not in its module", "correct the name after the :") from error
+        # Before it is called: making an object of what is no reader may do anything.
+        if not isinstance(found, type) or not callable(getattr(found, "load_data", None)):
+            raise self._failure("is no reader: it has no load_data", "name a reader's class")
+        return found
 
     def _document(self, loaded: LlamaDocument) -> Document:
         text = unix_lines(loaded.text)

@@ -186,7 +186,60 @@ def test_a_llama_cpp_that_dies_of_everything_is_one_sentence(
 def test_a_misspelt_setting_is_named(lorebot: Lorebot) -> None:
     failed(lorebot("run", LOREBOT_SLACK_BOT_TOKN="x"), "LOREBOT_SLACK_BOT_TOKN")
     (lorebot.home / "lorebot.toml").write_text("[index]\ndense_wait = 1\n")
-    failed(lorebot("run"), "index.dense_wait", "lorebot.toml")
+    failed(lorebot("run"), "index.dense_wait", "lorebot.toml", "did you mean dense_weight?")
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("LOREBOT_SLACK_BOT_TOKN", "(did you mean LOREBOT_SLACK_BOT_TOKEN?)"),
+        ("LOREBOT_SLAK_APP_TOKEN_FILE", "(did you mean LOREBOT_SLACK_APP_TOKEN_FILE?)"),
+        ("LOREBOT_DATADIR", "(did you mean LOREBOT_DATA_DIR?)"),
+        ("LOREBOT_QQQQ", "LOREBOT_QQQQ."),
+    ],
+)
+def test_of_a_misspelt_variable_only_the_nearest_is_named(
+    lorebot: Lorebot, variable: str, meant: str
+) -> None:
+    told = lorebot("run", **{variable: "x"})
+    failed(told, meant, "docs/settings.md")
+    assert len(told.stderr) < 250
+
+
+@pytest.mark.parametrize("port", ["99999", "65536", "-1", "9" * 30])
+def test_a_port_that_is_none_is_named(lorebot: Lorebot, port: str) -> None:
+    failed(lorebot("demo", "--port", port), f"no port {port}", "--port")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "foo",
+        "http://lorebot.example.com",
+        "https://",
+        "https:///slack",
+        "https://a b",
+        "https://x:y",
+        "https://x:99999",
+        "https://u:p@x.org",
+        "https://x.org?a=1",
+        "https://x.org#a",
+        "ftp://x.org",
+        "127.0.0.1:3000",
+        "https://[::1",
+        " ",
+        "https://x.org\n",
+    ],
+)
+def test_a_manifest_is_for_an_address_that_slack_can_post_to(
+    lorebot: Lorebot, address: str
+) -> None:
+    failed(lorebot("manifest", "--http", address), "https://lorebot.example.com")
+
+
+@pytest.mark.parametrize("address", ["https://lorebot.example.com", "https://x.org:8443/bots/"])
+def test_a_manifest_has_the_address(lorebot: Lorebot, address: str) -> None:
+    assert f"{address.rstrip('/')}/slack/events" in lorebot("manifest", "--http", address).stdout
 
 
 def test_missing_and_malformed_tokens_are_explained(lorebot: Lorebot) -> None:
@@ -234,6 +287,13 @@ def test_asking_in_a_folder_leaves_nothing_behind(lorebot: Lorebot, folder: Path
     assert {path.name for path in lorebot.home.iterdir()} == {"docs"}
 
 
+def test_where_the_demos_answers_are_is_said(lorebot: Lorebot) -> None:
+    demo = lorebot.home / ".lorebot" / "demo"
+    demo.mkdir(parents=True)
+    (demo / "records.sqlite").touch()
+    failed(lorebot("trace"), "no answer yet", "LOREBOT_DATA_DIR=.lorebot/demo")
+
+
 def test_a_model_of_a_file_and_of_a_server_at_once_is_a_mistake(lorebot: Lorebot) -> None:
     (lorebot.home / "lorebot.toml").write_text(
         '[model]\npath = "x.gguf"\nurl = "http://127.0.0.1:9/v1"\n'
@@ -252,7 +312,7 @@ def test_while_a_model_server_is_away_the_documents_are_quoted(
 
 
 def test_without_answers_there_is_nothing_to_trace_or_to_calibrate(lorebot: Lorebot) -> None:
-    failed(lorebot("trace"), "no answer yet")
+    failed(lorebot("trace"), "no answer yet", "ask the bot something first")
     calibrated = lorebot("calibrate")
     assert calibrated.returncode == 0
     assert "Nothing to change" in calibrated.stdout

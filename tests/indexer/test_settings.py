@@ -92,3 +92,27 @@ def test_a_wrong_source_is_refused(
 ) -> None:
     with pytest.raises(IndexSettingsError, match=sentence):
         loaded(f'[[sources]]\nname = "one"\n{source}\n', tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[index]\ndense_wait = 1", r"index.dense_wait: .* did you mean dense_weight\?"),
+        ("[store]\nqqqq = 1", "store.qqqq: there is no such setting; here are api_key, collect"),
+        ('[[sources]]\nname = "a"\npth = "x"', r"pth: .* did you mean path\?"),
+        ('[[sources]]\nkind = "slack"\nname = "a"\nchanels = []', r"did you mean channels\?"),
+        ('[[sources]]\nkind = "slack"\nname = "a"\npath = "x"', "here are api_url, channels"),
+        (
+            '[[index.retrievers]]\nname = "a"\naudience = "public"\nclas = "a:B"',
+            r"clas: .* did you mean class\?",
+        ),
+        ('[[index.postprocessors]]\nclass = "a:B"\nargument = {}', r"did you mean arguments\?"),
+        ("[extraction]\nSeconds = 1", r"did you mean seconds\?"),
+    ],
+)
+def test_of_a_misspelt_key_the_nearest_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
+) -> None:
+    with pytest.raises(IndexSettingsError, match=sentence) as told:
+        loaded(text, tmp_path, monkeypatch)
+    assert "Extra inputs" not in str(told.value)

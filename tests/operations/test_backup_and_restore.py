@@ -249,6 +249,19 @@ def test_damaged_records_are_replaced_with_a_warning(filled: Settings, archive: 
     assert "--forgotten" in restored.warnings[0]
 
 
+@pytest.mark.parametrize("name", ["backups", "backups.d", "2026.11"])
+def test_a_folder_that_is_not_there_is_made_and_a_backup_written_into_it(
+    filled: Settings, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / name
+    first, _ = back_up(filled, folder)
+    assert (first.parent, first.suffix) == (folder, ".zip")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in folder.iterdir()] == [first.name]
+    with pytest.raises(BackupError, match="could not be written"):
+        back_up(filled, tmp_path / "missing" / name)
+
+
 def test_backup_without_records_or_over_a_file_is_refused(
     filled: Settings, archive: Path, tmp_path: Path
 ) -> None:

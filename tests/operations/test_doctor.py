@@ -20,6 +20,7 @@ from bot.domain.settings import Settings
 from bot.operations.doctor.examination import CHECKS, examine
 from bot.operations.doctor.machine import disk
 from bot.records.database import Database
+from bot.workspace import Workspace
 from indexer.index import open_index, open_sources
 from tests.deployment.examined import (
     Tables,
@@ -194,6 +195,31 @@ def test_a_wrong_key_of_weaviate_is_named(sound: Tables) -> None:
 def test_a_weaviate_that_is_away_is_named(sound: Tables) -> None:
     store = {"kind": "weaviate", "url": f"http://127.0.0.1:{free_port()}"}
     assert "cannot be reached" in one_wrong(settings(sound, store=store), "index").said
+
+
+def test_a_slack_that_is_away_is_not_the_tokens_fault(sound: Tables) -> None:
+    address = f"http://127.0.0.1:{free_port()}/api/"
+    found = one_wrong(settings(sound, slack={"api_url": address}), "slack")
+    assert found.said.startswith("Slack cannot be reached (Connection refused).")
+    assert f"Let this machine reach {address}" in found.mend
+    assert "Paste" not in found.mend
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        ({"error": "internal_error"}, "Try again"),
+        ({"error": "ratelimited"}, "Try again"),
+        ({"error": "invalid_auth"}, "Paste"),
+        ({"error": "account_inactive"}, "Paste"),
+    ],
+)
+@pytest.mark.parametrize("method", ["auth.test", "apps.connections.open"])
+def test_what_slack_answers_decides_the_advice(
+    sound: Tables, workspace: Workspace, method: str, fault: dict[str, str], advice: str
+) -> None:
+    workspace.faults.add(method, **fault, times=10)
+    assert one_wrong(settings(sound), "slack").mend.startswith(advice)
 
 
 def test_a_damaged_index_is_named(sound: Tables) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -93,6 +94,32 @@ def answer_in(workspace: Workspace, there: Actions, person: str, channel: str, b
 def stored(settings: Settings, team: str) -> Installed | None:
     with closing(Database(settings.records_url)) as database:
         return Installations(database, TokenCipher(settings.slack.keys)).of(team)
+
+
+@pytest.mark.parametrize("path", ["/slack/install", "/slack/oauth_redirect"])
+def test_the_pages_of_the_installation_take_no_body(installable: str, path: str) -> None:
+    for content in (b"x", iter([b"x"])):
+        assert httpx.request("GET", installable + path, content=content).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "code=a",
+        "code=a&state=b",
+        "state=%ff&code=%ff",
+        "state=%00&code=%00",
+        "state=a&state=b&code=",
+        "error=%3Cscript%3E",
+        "code=a&state=" + "x" * 10_000,
+    ],
+)
+def test_a_way_back_that_is_none_is_refused(installable: str, query: str) -> None:
+    refused = httpx.get(f"{installable}/slack/oauth_redirect?{query}", headers={"Cookie": "a=b"})
+    assert refused.status_code < 500
+    assert "Thank you" not in refused.text
+    assert "<script>" not in refused.text
 
 
 def test_two_workspaces_install_and_each_is_answered_as_itself(

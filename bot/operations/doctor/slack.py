@@ -30,6 +30,9 @@ def slack(settings: Settings) -> Iterator[Finding]:
         yield wrong("slack", f"[slack] url is {table.url!r}, and Slack posts to https alone.", mend)
     try:
         check_tokens(table)
+    except SlackCallFailed as error:
+        yield wrong("slack", str(error), _advice(error, table.api_url))
+        return
     except (SlackError, BotSettingsError) as error:
         yield wrong("slack", str(error), "Paste the right one from https://api.slack.com/apps.")
         return
@@ -44,7 +47,19 @@ def slack(settings: Settings) -> Iterator[Finding]:
         yield from _admins(settings, client)
         yield from _channels(settings, client)
     except SlackCallFailed as error:
-        yield wrong("slack", str(error), "Try again; see https://slack-status.com if it stays.")
+        yield wrong("slack", str(error), _advice(error, table.api_url))
+
+
+def _advice(error: SlackCallFailed, api_url: str) -> str:
+    if error.reason and error.temporary:
+        return "Try again; see https://slack-status.com if it stays."
+    if error.reason:
+        return "Paste the token of an installed app from https://api.slack.com/apps."
+    return (
+        f"Let this machine reach {api_url}: see its name resolution, its firewall and, where there "
+        f"is a proxy, HTTPS_PROXY; `curl {api_url}api.test` must answer. Where it does, see "
+        "https://slack-status.com."
+    )
 
 
 def of_answer(headers: Mapping[str, str], now: datetime) -> Iterator[Finding]:

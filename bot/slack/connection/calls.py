@@ -49,13 +49,15 @@ def slack_call(purpose: str) -> Iterator[None]:
         raise SlackCallFailed(
             f"Slack would not {purpose} ({reason}).",
             reason,
-            temporary=status == 429 or status >= 500 or reason in _TEMPORARY,
+            temporary=is_temporary(error),
             uncertain=status >= 500 or reason in _TEMPORARY - {"ratelimited"},
             retry_after=_seconds(error.response.headers),
         ) from None
     except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
         raise SlackCallFailed(
-            f"Slack could not be reached to {purpose} ({error}).", temporary=True, uncertain=True
+            f"Slack could not be reached to {purpose} ({cause(error)}).",
+            temporary=True,
+            uncertain=True,
         ) from None
 
 
@@ -64,6 +66,18 @@ def temporary(error: BaseException) -> bool:
     return isinstance(error, RecordsError) or (
         isinstance(error, SlackCallFailed) and error.temporary
     )
+
+
+def is_temporary(error: SlackApiError) -> bool:
+    """Whether Slack says that it could not, rather than that it would not."""
+    status = error.response.status_code
+    return status == 429 or status >= 500 or error.response.get("error") in _TEMPORARY
+
+
+def cause(error: Exception) -> object:
+    """Why Slack could not be reached; a URLError itself puts it between angle brackets."""
+    found = error.reason if isinstance(error, URLError) else error
+    return (found.strerror if isinstance(found, OSError) else "") or found
 
 
 def _seconds(headers: Mapping[str, Any]) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from urllib.error import URLError
+from http.client import HTTPException
 
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.errors import SlackError
 from bot.domain.settings import SlackTable
 from bot.records.installations import TokenCipher
+from bot.slack.connection.calls import SlackCallFailed, cause, is_temporary
 from bot.slack.connection.clients import web_client
 
 _BOT_TOKEN_PLACE = "Install App › Bot User OAuth Token"
@@ -52,17 +53,29 @@ def app_token_explained() -> AbstractContextManager[None]:
 
 @contextmanager
 def explained(token: str, variable: str, place: str) -> Iterator[None]:
-    """Turns Slack's refusal of a token into a SlackError that says where the right one is."""
+    """Turns Slack's refusal of a token into a SlackError that says where the right one is.
+
+    SlackCallFailed where Slack is away, of which the token is not guilty.
+    """
     try:
         yield
     except SlackApiError as error:
+        reason = str(error.response.get("error"))
+        if is_temporary(error):
+            raise SlackCallFailed(
+                f"Slack could not check the {token} ({reason}). Try again in a few minutes.",
+                reason,
+                temporary=True,
+            ) from None
         raise SlackError(
-            f"Slack refuses the {token} ({error.response.get('error')}). Take the one under "
+            f"Slack refuses the {token} ({reason}). Take the one under "
             f"{place} and set it as {variable}."
         ) from None
-    except (URLError, OSError) as error:
-        raise SlackError(
-            f"Slack cannot be reached ({error}). Check the network, the proxy and [slack] api_url."
+    except (HTTPException, OSError) as error:  # a URLError is an OSError
+        raise SlackCallFailed(
+            f"Slack cannot be reached ({cause(error)}). "
+            "Check the network, the proxy and [slack] api_url.",
+            temporary=True,
         ) from None
 
 

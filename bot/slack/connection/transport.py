@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 from anyio import to_thread
@@ -13,11 +15,12 @@ from slack_bolt.adapter.asgi.http_request import AsgiHttpRequest
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.oauth import OAuthFlow
 
-from bot.telemetry.web_server import Receive, Scope, Send, WebServer
+from bot.telemetry.web_server import Receive, Scope, Send, WebServer, answer
 
 EVENTS_PATH = "/slack/events"
 _LARGEST_BODY = 4_000_000
 """Bytes; Slack's own limit for what it sends is far below."""
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
 class Transport(Protocol):
@@ -55,7 +58,7 @@ class HttpTransport:
 
     def __init__(self, app: App, address: str) -> None:
         """Raises BotSettingsError where the address cannot be listened on."""
-        self._server = WebServer(SlackApplication(app), address)
+        self._server = WebServer(SlackApplication(app), address, largest_body=_LARGEST_BODY)
 
     @property
     def port(self) -> int:
@@ -84,7 +87,10 @@ class SlackApplication(BaseSlackRequestHandler):
         self.path = path
 
     async def dispatch(self, request: AsgiHttpRequest) -> BoltResponse:
-        return await to_thread.run_sync(self.app.dispatch, await _bolt_request(request))
+        made = await _bolt_request(request)
+        if not _can_be_verified(made):
+            return BoltResponse(status=401, body={"error": "invalid request"})
+        return await to_thread.run_sync(self.app.dispatch, made)
 
     async def handle_installation(self, request: AsgiHttpRequest) -> BoltResponse:
         flow = cast(OAuthFlow, self.app.oauth_flow)
@@ -95,11 +101,10 @@ class SlackApplication(BaseSlackRequestHandler):
         return await to_thread.run_sync(flow.handle_callback, await _bolt_request(request))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _announced_length(scope) > _LARGEST_BODY:
-            await send({"type": "http.response.start", "status": 413, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        await super().__call__(cast(dict[str, Any], scope), receive, send)
+        try:
+            await super().__call__(cast(dict[str, Any], scope), receive, send)
+        except _BadRequest:
+            await answer(send, HTTPStatus.BAD_REQUEST)
 
 
 def close_socket(handler: SocketModeHandler) -> None:
@@ -123,18 +128,29 @@ def close_socket(handler: SocketModeHandler) -> None:
         client.close()
 
 
+class _BadRequest(Exception):
+    """What has come cannot be what Slack or a browser sends."""
+
+
 async def _bolt_request(request: AsgiHttpRequest) -> BoltRequest:
-    return BoltRequest(
-        body=await request.get_raw_body(),
-        query=request.query_string,
-        headers=request.get_headers(),
-    )
+    """Raises _BadRequest for what is no text, and for a body that is not what it says it is."""
+    try:
+        made = BoltRequest(
+            body=await request.get_raw_body(),
+            query=request.query_string,
+            headers=request.get_headers(),
+        )
+    # Bolt parses before it checks the signature, and expects of the parts what Slack sends.
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise _BadRequest from error
+    texts = [text for values in made.query.values() for text in values]
+    if not isinstance(made.body, dict) or any("\0" in text for text in texts):
+        raise _BadRequest
+    return made
 
 
-def _announced_length(scope: Scope) -> int:
-    """Of a request's body; one that does not say, as Slack always does, counts as too large."""
-    headers = dict(scope["headers"])
-    if scope["method"] != "POST":
-        return 0
-    length = headers.get(b"content-length", b"").decode("latin-1")
-    return int(length) if length.isdigit() else _LARGEST_BODY + 1
+def _can_be_verified(request: BoltRequest) -> bool:
+    """slack_sdk 3.47 raises for a timestamp that is no number or a signature beyond ASCII."""
+    timestamp = request.headers.get("x-slack-request-timestamp", ["0"])[0]
+    signature = request.headers.get("x-slack-signature", [""])[0]
+    return bool(_TIMESTAMP.fullmatch(timestamp)) and signature.isascii()

@@ -1,6 +1,5 @@
 """How the page reaches its workspace: the document, the actions and the feed, guarded."""
 
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
@@ -46,21 +45,34 @@ class PageRoutes:
             raise web.HTTPNotFound
         try:
             body = await request.json()
-            action = self._workplace_of(body["person"]).page_api.action(
-                request.match_info["action"]
-            )
+            action = self._of(body["person"]).page_api.action(request.match_info["action"])
             return web.json_response(await action(body))
         except WorkspaceError as error:
             return web.json_response({"error": str(error)}, status=400)
-        except (KeyError, json.JSONDecodeError) as error:
+        except KeyError as error:
             return web.json_response({"error": f"The request lacks {error}."}, status=400)
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return web.json_response({"error": "The request is not what a page sends."}, status=400)
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket. An unknown person's page hears so: it never sees the status of a refusal."""
         try:
-            feed = self._workplace_of(request.query.get("person", "")).feed
-        except Refused:
-            raise web.HTTPNotFound(text="There is no such person.") from None
+            feed = self._of(request.query.get("person", "")).feed
+        except WorkspaceError as error:
+            socket = web.WebSocketResponse()
+            if not socket.can_prepare(request).ok:
+                raise web.HTTPNotFound(text=str(error)) from None
+            await socket.prepare(request)
+            await socket.send_json({"type": "refused", "error": str(error)})
+            await socket.close()
+            return socket
         return await feed.handle(request)
+
+    def _of(self, person: object) -> Workplace:
+        try:
+            return self._workplace_of(str(person))
+        except Refused:
+            raise WorkspaceError(f"There is no person {person!r} in this workspace.") from None
 
 
 async def index(request: web.Request) -> web.FileResponse:

@@ -41,6 +41,7 @@ class BackgroundLoop:
 
 
 HOST = "127.0.0.1"
+_LAST_PORT = 65_535
 ACTION_TIMEOUT = 10.0
 """Seconds an action from another thread may take before it counts as stuck."""
 
@@ -60,7 +61,11 @@ class Running:
         return self._loop
 
     def start(self, site: web.Application) -> int:
-        """Serves, and returns the port; raises WorkspaceError where it is taken."""
+        """Serves, and returns the port; raises WorkspaceError where it is taken, or is none."""
+        if not 0 <= self._port <= _LAST_PORT:
+            raise WorkspaceError(
+                f"There is no port {self._port}; choose one up to {_LAST_PORT} with --port."
+            )
         self._loop = BackgroundLoop("workspace", timeout=ACTION_TIMEOUT)
         try:
             return self._loop.run(self._serve(site))

@@ -76,7 +76,13 @@ function isWithBot() {
 
 function become(personId) {
   store.editing = awaited = "";
-  follow(personId, heard);
+  follow(personId, heard, tellRefused);
+}
+
+/** In place of the conversations, which an unknown person has none of. */
+function tellRefused(error) {
+  part("frame").replaceChildren(h("main", { class: "refused" }, h("h1", {}, error),
+    h("p", {}, h("a", { href: "/" }, "Open the workspace as one of its people"))));
 }
 
 /** Stays where one was, as far as this person can be there. */
@@ -205,4 +211,4 @@ document.addEventListener("visibilitychange", changed);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && store.thread && !document.querySelector("dialog[open]") && threadComposer.isEmpty()) closeThread();
 });
-follow(wanted.get("person") ?? FIRST_PERSON, heard);
+follow(wanted.get("person") ?? FIRST_PERSON, heard, tellRefused);

@@ -43,13 +43,18 @@ export async function upload(file) {
 let socket = null;
 
 /** Follows the workspace as a person; comes back by itself when the connection breaks. */
-export function follow(personId, heard) {
+export function follow(personId, heard, refused) {
   socket?.close();
   const current = new WebSocket(`ws://${location.host}/page-api/feed?person=${encodeURIComponent(personId)}`);
   socket = current;
   current.addEventListener("message", (event) => {
     if (current !== socket) return;
     const update = JSON.parse(event.data);
+    if (update.type === "refused") {
+      socket = null;
+      refused(update.error);
+      return;
+    }
     store.online = true;
     apply(update);
     heard(update);
@@ -58,6 +63,6 @@ export function follow(personId, heard) {
     if (current !== socket) return;
     store.online = false;
     changed();
-    setTimeout(() => current === socket && follow(personId, heard), 1000);
+    setTimeout(() => current === socket && follow(personId, heard, refused), 1000);
   });
 }
