@@ -14,17 +14,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
+from sqlalchemy import make_url
 
 from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
+from indexer.private_files import make_private_file
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -96,6 +99,7 @@ class Jobs:
             "scheduler_polling_interval_sec": _SCHEDULES_SECONDS,
             "enable_otlp": False,
         }
+        _create_private(database_url)
         DBOS(config=config)
         owners = partial(_owners, application)
         self._recovery = recovery(
@@ -310,6 +314,16 @@ def _recover(owner: str) -> None:
     that runs it does not go round for ever.
     """
     DBOS._recover_pending_workflows([owner])
+
+
+def _create_private(url: str) -> None:
+    """DBOS would make SQLite's file open to others, where the umask lets it."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
+        path = Path(str(address.database))
+        with suppress(OSError):  # DBOS says why
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_file(path)
 
 
 def _version_of(application: str) -> str:
