@@ -20,6 +20,7 @@ from rich.table import Column, Table
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError, IndexSettingsError, StoreOutdated
 from indexer.index import Index, open_index, open_source, open_sources
+from indexer.private_files import keep_new_files_private
 from indexer.retrieval.nodes import Explanation
 from indexer.settings import FilesSource as FilesTable
 from indexer.settings import IndexSettings, load
@@ -41,6 +42,7 @@ errors = Console(stderr=True, highlight=False)
 
 def main() -> None:
     """An IndexerError is printed as its sentence, with exit code 1 and no traceback."""
+    keep_new_files_private()
     try:
         app()
     except IndexerError as error:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from indexer.private_files import open_private
+
 _ASK_AGAIN_SECONDS = 0.05
 
 
@@ -23,7 +25,7 @@ def lock_file(path: Path, *, shared: bool = False, wait_seconds: float = 0.0) ->
     """
     how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
     deadline = time.monotonic() + wait_seconds
-    file = path.open("a")
+    file = open(path, "a", opener=open_private)  # noqa: SIM115 - the caller closes it
     try:
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from threading import Lock
 from typing import Self
 
@@ -12,9 +13,10 @@ from llama_index.core.retrievers import BaseRetriever
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience
 from indexer.embedding.embedding import LlamaCppEmbedding
-from indexer.errors import IndexSettingsError, SourceError, StoreOutdated
+from indexer.errors import IndexSettingsError, SourceError, StoreError, StoreOutdated
 from indexer.extraction import Cutting
 from indexer.named_class import make
+from indexer.private_files import make_private_folder, tighten
 from indexer.retrieval.fused import Fused
 from indexer.retrieval.postprocessors import Guarded
 from indexer.retrieval.ranking import Freshness
@@ -47,6 +49,7 @@ class Index:
     def __init__(self, settings: IndexSettings) -> None:
         table = settings.index
         self._settings = settings
+        _make_private(settings.data_dir)
         trials = Trials(settings.cache_dir)
         self._reranker = (
             CrossEncoder(table.reranker, table.threads, trials) if table.reranker else None
@@ -241,6 +244,17 @@ def open_source(table: AnySource, settings: IndexSettings) -> Source:
             from indexer.sources.llamahub import LlamaHubReader
 
             return LlamaHubReader(table)
+
+
+def _make_private(data_dir: Path) -> None:
+    try:
+        make_private_folder(data_dir)
+    except OSError as error:
+        raise StoreError(
+            f"{data_dir} cannot be used ({error.strerror}): let the user that runs Lorebot write "
+            "there, or set LOREBOT_DATA_DIR."
+        ) from error
+    tighten(data_dir)
 
 
 def _plan(source: Source, store: Store) -> Plan:

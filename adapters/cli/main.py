@@ -33,6 +33,7 @@ from bot.models.registry import Registry
 from bot.records.database import Database
 from bot.telemetry import logs
 from indexer.errors import IndexerError
+from indexer.private_files import keep_new_files_private
 
 _OLDER_OPTIONS = {"line": "name"}
 """Still taken, and in no help."""
@@ -59,6 +60,7 @@ Base = Annotated[
 
 def main() -> None:
     """Every expected failure is one sentence on stderr and exit code 1."""
+    keep_new_files_private()
     try:
         app()
     except (AdaptersError, LorebotError, IndexerError) as error:

@@ -23,6 +23,7 @@ from adapters.settings import PromoteTable
 from bot.domain.values import Fingerprint, ModelLabel
 from bot.models.registry import Registry
 from bot.models.versions import ModelVersion
+from indexer.private_files import make_private_folder
 
 LINEAGE = ".lineage.json"
 _SHORT = 8
@@ -150,7 +151,7 @@ def _register(
 ) -> Path:
     """Where the lineage is kept."""
     lineage = registry.folder / f"{name}{LINEAGE}"
-    registry.folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(registry.folder)
     kept = _keep(candidate.made.output("gguf"), registry.folder / f"{name}.gguf")
     runs = [manifest.model_dump(mode="json") for manifest in candidate.history]
     write_atomically(lineage, json.dumps({"version": name, "runs": runs}, indent=2) + "\n")

@@ -47,6 +47,7 @@ from bot.telemetry import logs
 from indexer.documents import PUBLIC, Audience, Passage
 from indexer.errors import IndexerError
 from indexer.index import Index, open_index
+from indexer.private_files import keep_new_files_private
 from indexer.settings import FilesSource, StoreTable
 from indexer.sources.base import Unreadable
 
@@ -66,6 +67,7 @@ app.add_typer(doctor_app)
 
 def main() -> None:
     """Every expected failure is one sentence on stderr and exit code 1."""
+    keep_new_files_private()
     try:
         app()
     except (LorebotError, IndexerError) as error:

@@ -17,14 +17,16 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import RecordsError
@@ -32,6 +34,7 @@ from bot.jobs.deaths import GIVEN_UP, Deaths
 from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
 from bot.records.engine import reason
+from indexer.private_files import make_private_file
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -112,6 +115,7 @@ class Jobs:
             "scheduler_polling_interval_sec": _SCHEDULES_SECONDS,
             "enable_otlp": False,
         }
+        _create_private(database_url)
         DBOS(config=config)
         owners = partial(_owners, application)
         self._recovery = recovery(
@@ -460,6 +464,16 @@ def _owners(application: str) -> set[str]:
 def _recover(owner: str) -> None:
     """Put a process's jobs back into their queues; unlike ``resume_workflows`` this counts that."""
     DBOS._recover_pending_workflows([owner])
+
+
+def _create_private(url: str) -> None:
+    """DBOS would make SQLite's file open to others, where the umask lets it."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
+        path = Path(str(address.database))
+        with suppress(OSError):  # DBOS says why
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_file(path)
 
 
 def _version_of(application: str) -> str:

@@ -20,6 +20,7 @@ import httpx
 
 from bot.domain.errors import ModelError, RegistryError
 from bot.models.gguf_file import identify
+from indexer.private_files import make_private_folder, open_private
 
 RETRIES = 3
 _TIMEOUT = httpx.Timeout(30.0)
@@ -57,7 +58,7 @@ def download(
     mark = remote.sha256[:12] or uuid.uuid4().hex
     part = target.with_name(f"{target.name}.{mark}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(target.parent)
         with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
             _Transfer(client, remote, part, progress).run(retry_seconds)
         _check(remote, part)
@@ -132,7 +133,7 @@ class _Transfer:
                 f"{(total - done) / 1e9:.1f} GB are to come: free some space and try again."
             )
         self._progress(done, total)
-        with self._part.open("ab" if done else "wb") as file:
+        with open(self._part, "ab" if done else "wb", opener=open_private) as file:
             for piece in response.iter_raw():
                 file.write(piece)
                 done += len(piece)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from bot.domain.errors import BackupError
 from bot.records.suppression_list import Forgotten
+from indexer.private_files import make_private_folder, open_private
 
 RECORDS, RECORDS_DUMP, JOBS = "records.sqlite", "records.pgdump", "jobs.sqlite"
 _MANIFEST = "manifest.json"
@@ -89,7 +90,7 @@ class Archive:
 
     def extract(self, part: Part, to: Path) -> None:
         """Write a part to a new file. Raises BackupError where it is not what was backed up."""
-        to.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(to.parent)
         with _private(to) as target:
             copied = _copied(self._blocks(part.name), target, most=part.bytes)
         if copied != (part.sha256, part.bytes):
@@ -187,7 +188,7 @@ def free_space_for(folder: Path, size: int) -> None:
 
 def _private(path: Path) -> IO[bytes]:
     """A new file that only its owner may read."""
-    return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+    return open(path, "wb", opener=open_private)
 
 
 def _blocks(source: IO[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Locks the data folder: shared by all processes that serve, exclusive for a restore."""
+"""Locks the data folder, shared by all that serve, exclusive for a restore; keeps it private."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bot.domain.errors import BackupError
 from bot.domain.settings import Settings
 from bot.records.inspection import check_whole
 from indexer.file_lock import lock_file
+from indexer.private_files import make_private_folder, tighten
 
 _LOCK = "in-use.lock"
 _MENDS = {
@@ -50,7 +51,8 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _held(folder: Path, refusal: str, *, shared: bool) -> IO[str]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
+        tighten(folder)
         return lock_file(folder / _LOCK, shared=shared)
     except BlockingIOError:
         raise BackupError(refusal) from None

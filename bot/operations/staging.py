@@ -29,7 +29,7 @@ def staging_in(folder: Path) -> Iterator[Path]:
             _delete(path)
     with TemporaryDirectory(prefix=_PREFIX, dir=folder) as name, _held(Path(name)):
         inside = Path(name) / "parts"
-        inside.mkdir()
+        inside.mkdir(mode=0o700)
         yield inside
 
 

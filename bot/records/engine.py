@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from bot.domain.database_address import connect_args, parsed, shown
 from bot.domain.errors import RecordsError
+from indexer.private_files import make_private_file, make_private_folder
 from indexer.write_ahead import use_write_ahead_log
 
 READING = "lorebot_reading"
@@ -23,7 +24,7 @@ def open_engine(url: str) -> Engine:
     try:
         address = parsed(url)
         if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(address.database).parent)
         engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args(address))
     except (ArgumentError, ModuleNotFoundError, OSError, ValueError) as error:
         raise RecordsError(
@@ -31,6 +32,7 @@ def open_engine(url: str) -> Engine:
             "(pip install 'lorebot[postgres]') or leave it empty for SQLite."
         ) from error
     if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _create_private)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
     return engine
@@ -69,6 +71,20 @@ def cannot_open(address: URL, error: BaseException) -> RecordsError:
         f"The records at {shown(address)} cannot be opened: {reason(error)}. Check [records] url "
         "and that the server or folder is there and writable; nothing was changed."
     )
+
+
+def _make_folder(folder: Path) -> None:
+    """One that is there may be of other use, too, and stays as it is."""
+    if not folder.exists():
+        make_private_folder(folder)
+
+
+def _create_private(_dialect: Any, _record: Any, arguments: Any, _named: Any) -> None:
+    """Before the driver makes the file: for the umask's sake it would be open to others."""
+    path = str(arguments[0]) if arguments else ""
+    if path and path != ":memory:" and not path.startswith("file:"):
+        with suppress(OSError):  # the driver says why
+            make_private_file(Path(path))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import RecordsError
 from bot.records.engine import cannot_open, reason
+from indexer.private_files import open_private
 
 TABLE = "lorebot_unfinished_restore"
 FILE = "unfinished-restore.json"
@@ -87,7 +88,7 @@ def mark_beside(address: URL) -> Path | None:
 
 def _write(path: Path, text: str) -> None:
     unfinished = path.with_suffix(".part")
-    with unfinished.open("w", encoding="utf-8") as file:
+    with open(unfinished, "w", encoding="utf-8", opener=open_private) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -15,6 +15,7 @@ from typing import Self
 from indexer.errors import DocumentError, SourceError
 from indexer.extraction import VERSION, Extractor
 from indexer.formats.extracted import Extracted
+from indexer.private_files import make_private_file, make_private_folder
 from indexer.settings import ExtractionTable
 from indexer.write_ahead import remove_database, use_write_ahead_log
 
@@ -54,7 +55,7 @@ class SourceCache:
         self._path = path
         with self._errors_explained():
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_private_folder(path.parent)
             try:
                 self._database = self._open()
             except sqlite3.DatabaseError as error:
@@ -94,6 +95,8 @@ class SourceCache:
         self.close()
 
     def _open(self) -> sqlite3.Connection:
+        if self._path is not None:
+            make_private_file(self._path)
         database = sqlite3.connect(self._path or ":memory:")
         try:
             use_write_ahead_log(database)

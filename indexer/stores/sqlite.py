@@ -24,6 +24,7 @@ import numpy as np
 
 from indexer.documents import Audience, Chunk, Document, Passage, Vectors
 from indexer.errors import StoreError, StoreOutdated
+from indexer.private_files import make_private_file, make_private_folder
 from indexer.stores.base import (
     Frequencies,
     IndexedDocument,
@@ -339,7 +340,8 @@ class _SqliteFile:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._open = True
         with self._errors_explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
+            make_private_file(path)
         with self.reading() as connection:
             new = self._is_new(connection)
         if new:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.errors import StoreError
+from indexer.private_files import make_private_folder, open_private
 from indexer.sync.sync import Report
 
 
@@ -45,8 +46,9 @@ class Journal:
             entries[report.source] = _fields(Entry(now, unreadable, report.failure))
         beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+            make_private_folder(self._path.parent)
+            with open(beside, "w", encoding="utf-8", opener=open_private) as file:
+                json.dump(entries, file, indent=1)
             beside.replace(self._path)
         except OSError as error:
             raise StoreError(
