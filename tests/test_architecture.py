@@ -24,7 +24,7 @@ HOMES = {
     "sqlalchemy": (
         "bot/records/",
         "bot/models/",
-        "bot/jobs/recovery.py",
+        "bot/jobs/",
         "bot/domain/database_address.py",
     ),
     "alembic": ("bot/records/",),
