@@ -289,8 +289,14 @@ def refuse_unknown_variables(
 
 
 def _with_nearest(unknown: Sequence[str], known: Set[str]) -> Iterator[str]:
+    """Each unknown variable with the known one that was probably meant.
+
+    Compared without the prefix, which all share and which would make any two of them near.
+    """
+    ours = "LOREBOT_"
+    names = {name.removeprefix(ours) for name in known}
     for variable in unknown:
         plain = variable.removesuffix("_FILE")
-        near = nearest(plain, known)
+        near = nearest(plain.removeprefix(ours), names)
         suffix = variable[len(plain) :]
-        yield f"{variable} (did you mean {near}{suffix}?)" if near else variable
+        yield f"{variable} (did you mean {ours}{near}{suffix}?)" if near else variable
