@@ -24,6 +24,7 @@ HOMES = {
     "sqlalchemy": (
         "bot/records/",
         "bot/models/",
+        "bot/jobs/deaths.py",
         "bot/jobs/recovery.py",
         "bot/domain/database_address.py",
     ),

@@ -25,13 +25,11 @@ from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import RecordsError
 from bot.jobs.deaths import GIVEN_UP, Deaths
 from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
-from bot.records.engine import reason
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -188,10 +186,7 @@ class Jobs:
         Raises RecordsError.
         """
         self._recovery.start()
-        try:
-            self._deaths.judge(self._replica, self._recovered_in)  # before DBOS takes it up again
-        except SQLAlchemyError as error:
-            raise RecordsError(f"The jobs cannot be opened: {reason(error)}.") from error
+        self._deaths.judge(self._replica, self._recovered_in)  # before DBOS takes it up again
         DBOS.launch()
         self._launched = True
         for queue, at_once in self._queues.items():
@@ -372,8 +367,8 @@ class Jobs:
     def _forgive(self, but: Collection[str] = ()) -> set[str]:
         try:
             return self._deaths.forgive(self._replica, but)
-        except SQLAlchemyError as failure:
-            _log.warning("What is unfinished counts as a death: %s.", reason(failure))
+        except RecordsError as failure:
+            _log.warning("What is unfinished counts as a death: %s", failure)
             return set()
 
     def _take_over(self, owner: str) -> None:
@@ -405,8 +400,8 @@ class Jobs:
         try:
             if self._deaths.of(job):
                 self._survivors.add(job)
-        except SQLAlchemyError as failure:
-            _log.warning("Whether a process died in %s is not known: %s.", job, reason(failure))
+        except RecordsError as failure:
+            _log.warning("Whether a process died in %s is not known: %s", job, failure)
         try:
             yield
         finally:
@@ -419,8 +414,8 @@ class Jobs:
         try:
             self._deaths.forget(job)
             self._survivors.discard(job)
-        except SQLAlchemyError as failure:
-            _log.warning("That %s got on could not be noted: %s.", job, reason(failure))
+        except RecordsError as failure:
+            _log.warning("That %s got on could not be noted: %s", job, failure)
 
     def _runs_any(self) -> bool:
         return bool(_listed(status="PENDING", executor_id=self._replica, limit=1))
