@@ -21,7 +21,6 @@ from indexer.formats.plain import beginning
 from indexer.formats.worker import Request, extract, serve
 
 _CHARACTERS_PER_TOKEN = 5
-_BYTES_PER_CHARACTER = 4
 _TEXTS = ("plain", "restructured", "separated")
 _NOT_KEPT = Audience.of("public")
 """Documents have an audience; only the chunks of these leave the process."""
@@ -38,7 +37,7 @@ def _cut(request: Request, content: bytes, chunker: Chunker, most: int) -> Reque
     characters = most * chunker.max_tokens * _CHARACTERS_PER_TOKEN
     part = content
     if request["module"] in _TEXTS:
-        part = beginning(content, characters * _BYTES_PER_CHARACTER)
+        part = beginning(content, characters)
     text = _clean(extract(request["module"], part).text)
     document = Document(request["id"], "attachment", request["title"], text[:characters], _NOT_KEPT)
     chunks = list(islice(chunker.each(document), most + 1))

@@ -8,25 +8,37 @@ ended starts it anew, so that it tells how many processes in a row died in the s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, column, func, inspect, select, table, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    column,
+    func,
+    inspect,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
 
-from bot.records.engine import READING, engine_at, open_engine
+from bot.domain.errors import RecordsError
+from bot.records.engine import READING, engine_at, open_engine, reason
 
 MOST = 2
 GIVEN_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 _RUNNING, _WAITING = "PENDING", "ENQUEUED"
 _SCHEMA = "dbos"
-_FAILURE = "The jobs cannot be read"
+_FAILURE = "The jobs cannot be opened"
 
 
 class Deaths:
-    """The count of one application's jobs. Safe from several threads."""
+    """The count of one application's jobs. Safe from several threads. Raises RecordsError."""
 
     def __init__(self, url: str, version: str) -> None:
-        """``version`` is what DBOS keeps with the application's jobs. Raises RecordsError."""
+        """``version`` is what DBOS keeps with the application's jobs."""
         self._engine = open_engine(url)
         self._jobs = table(
             "workflow_status",
@@ -40,7 +52,7 @@ class Deaths:
 
     def of(self, job: str) -> int:
         """How many processes in a row have died in a job that runs now."""
-        with self._engine.connect().execution_options(**{READING: True}) as connection:
+        with self._connection(reading=True) as connection:
             begun = connection.scalar(
                 select(self._jobs.c.recovery_attempts).where(self._jobs.c.workflow_uuid == job)
             )
@@ -53,11 +65,11 @@ class Deaths:
         DBOS. Does nothing before DBOS has made its tables.
         """
         jobs, now = self._jobs.c, int(datetime.now(UTC).timestamp() * 1000)
-        if not inspect(self._engine).has_table("workflow_status", schema=self._jobs.schema):
-            return
         left = {"owner_xid": None, "started_at_epoch_ms": None, "updated_at": now}
         over = left | {"completed_at": now, "queue_name": None, "deduplication_id": None}
-        with self._engine.begin() as connection:
+        with self._connection() as connection:
+            if not inspect(connection).has_table("workflow_status", schema=self._jobs.schema):
+                return
             connection.execute(
                 update(self._jobs)
                 .where(*self._of_process(owner), jobs.recovery_attempts >= MOST)
@@ -76,7 +88,7 @@ class Deaths:
         Returns the jobs, for another call that is ``but`` for those that were begun since.
         """
         jobs = self._jobs.c
-        with self._engine.begin() as connection:
+        with self._connection() as connection:
             forgiven = connection.scalars(
                 update(self._jobs)
                 .where(*self._of_process(owner), jobs.workflow_uuid.not_in(but))
@@ -88,7 +100,7 @@ class Deaths:
     def forget(self, job: str) -> None:
         """A job that runs has got further: what comes now has killed none."""
         jobs = self._jobs.c
-        with self._engine.begin() as connection:
+        with self._connection() as connection:
             connection.execute(
                 update(self._jobs)
                 .where(jobs.workflow_uuid == job, jobs.status == _RUNNING)
@@ -97,6 +109,16 @@ class Deaths:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @contextmanager
+    def _connection(self, *, reading: bool = False) -> Iterator[Connection]:
+        """In one transaction."""
+        try:
+            with self._engine.connect().execution_options(**{READING: reading}) as connection:
+                yield connection
+                connection.commit()
+        except SQLAlchemyError as error:
+            raise RecordsError(f"{_FAILURE}: {reason(error)}.") from error
 
     def _of_process(self, owner: str) -> Iterable[ColumnElement[bool]]:
         jobs = self._jobs.c

@@ -27,13 +27,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
 from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import RecordsError
 from bot.jobs.deaths import GIVEN_UP, Deaths
 from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
-from bot.records.engine import reason
 from indexer.private_files import make_private_file
 
 Result = TypeVar("Result")
@@ -201,10 +199,7 @@ class Jobs:
         Raises RecordsError.
         """
         self._recovery.start()
-        try:
-            self._deaths.judge(self._replica, self._recovered_in)  # before DBOS takes it up again
-        except SQLAlchemyError as error:
-            raise RecordsError(f"The jobs cannot be opened: {reason(error)}.") from error
+        self._deaths.judge(self._replica, self._recovered_in)  # before DBOS takes it up again
         DBOS.launch()
         self._launched = True
         for queue, at_once in self._queues.items():
@@ -397,8 +392,8 @@ class Jobs:
     def _forgive(self, but: Collection[str] = ()) -> set[str]:
         try:
             return self._deaths.forgive(self._replica, but)
-        except SQLAlchemyError as failure:
-            _log.warning("What is unfinished counts as a death: %s.", reason(failure))
+        except RecordsError as failure:
+            _log.warning("What is unfinished counts as a death: %s", failure)
             return set()
 
     def _take_over(self, owner: str) -> None:
@@ -430,8 +425,8 @@ class Jobs:
         try:
             if self._deaths.of(job):
                 self._survivors.add(job)
-        except SQLAlchemyError as failure:
-            _log.warning("Whether a process died in %s is not known: %s.", job, reason(failure))
+        except RecordsError as failure:
+            _log.warning("Whether a process died in %s is not known: %s", job, failure)
         try:
             yield
         finally:
@@ -444,8 +439,8 @@ class Jobs:
         try:
             self._deaths.forget(job)
             self._survivors.discard(job)
-        except SQLAlchemyError as failure:
-            _log.warning("That %s got on could not be noted: %s.", job, reason(failure))
+        except RecordsError as failure:
+            _log.warning("That %s got on could not be noted: %s", job, failure)
 
     def _runs_any(self) -> bool:
         """But those that pause."""

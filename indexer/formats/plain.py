@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 from indexer.chunking.markdown import first_heading, unix_lines
 from indexer.errors import DocumentError
 from indexer.formats.extracted import Extracted
@@ -27,10 +29,14 @@ def decode(content: bytes) -> str:
 
 
 def beginning(content: bytes, most: int) -> bytes:
-    """The first ``most`` bytes, up to the end of a line if there is one; ``content`` if it fits."""
-    if len(content) <= most:
+    """The first ``most`` characters, up to the end of a line if there is one, in UTF-8; the very
+    ``content`` where it is not longer.
+    """
+    decoder = codecs.getincrementaldecoder(_MARKS.get(content[:2], "utf-8"))()
+    try:
+        text = decoder.decode(content[: 4 * (most + 1)])
+    except UnicodeDecodeError:
+        return content  # whoever reads it says so
+    if len(text) <= most:
         return content
-    if content[:2] in _MARKS:
-        return content[: most - most % 2].decode(_MARKS[content[:2]], "ignore").encode()
-    cut = content[:most]
-    return cut[: cut.rfind(b"\n") + 1] or cut.decode("utf-8", "ignore").encode()
+    return (text[: text.rfind("\n", 0, most) + 1] or text[:most]).encode()

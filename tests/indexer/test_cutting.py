@@ -12,7 +12,7 @@ import pytest
 from indexer.chunking.chunking import Chunker
 from indexer.documents import Audience, CutDocument, Document
 from indexer.embedding.embedding import LlamaCppEmbedding
-from indexer.errors import DocumentError
+from indexer.errors import DocumentError, SourceError
 from indexer.extraction import Cutting, Extractor
 from indexer.settings import ExtractionTable
 from tests.indexer import small_files
@@ -95,13 +95,13 @@ def test_of_whatever_is_long_the_beginning_is_read_or_it_is_refused(
 
 def test_reading_is_given_up_when_it_is_not_wanted_any_more() -> None:
     stop = Event()
-    found: list[CutDocument | DocumentError] = []
+    found: list[CutDocument | DocumentError | SourceError] = []
 
     def read() -> None:
         with Extractor(LIMITS, Cutting(), stop.is_set) as extractor:
             try:
                 found.append(extractor.cut(small_files.docx("<w:p/>" * 400_000), ".docx", EMPTY))
-            except DocumentError as error:
+            except (DocumentError, SourceError) as error:  # it may not even have begun
                 found.append(error)
 
     thread = Thread(target=read)
