@@ -29,14 +29,16 @@ _OTHER_WORDS = frozenset(
     viewers visibility visibleto""".split()
 )
 _HARMLESS = (None, False, "", "public", "false", "no", "none")
-_LIKENESS = 0.8
+_LIKENESS = 0.85
 _LOOK_ALIKE = str.maketrans("аеіоруԁсхυνіαεοιης", "aeiopydcxuvi" + "aeoinc")
 _FENCE = re.compile(r"[ \t]*(-{3,}|\+{3,}|;{3,})[ \t]*(?:ya?ml|toml|json)?[ \t]*")
 _COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
 _KEY = re.compile(r"""[\s:#+*>{-]*["']?([^\W\d_][\w .-]{2,30}?)["']?\s*[:=]\s*(.*)""")
+_WORDS = re.compile(r"[^\W\d_]+")
 _META = re.compile(r"""<meta\b[^>]*\bname\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
-_PRINCIPAL = re.compile(r"\b(?:public|slack_user:|slack_channel:|group:)")
+_PRINCIPAL = re.compile(r"\b(?:slack_user|slack_channel|group):\w")
 _HEAD_LINES = 60
+_LINES_TO_A_PRINCIPAL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +61,63 @@ def split(text: str) -> tuple[FrontMatter, str]:
     if block is None:
         refuse_hidden_readers(text)
         return FrontMatter(), text
-    return _read(_parsed(block)), block.body
+    matter = _read(_parsed(block))
+    if matter.audience is None:
+        for rest in (block.above, block.body):
+            refuse_hidden_readers(rest)
+    return matter, block.body
 
 
 def refuse_hidden_readers(text: str) -> None:
-    """Raises DocumentError if the top of a file without front matter seems to name its readers."""
-    lines = text.lstrip("\ufeff").split("\n")[:_HEAD_LINES]
-    for line, names_principal, fenced in _head(lines):
+    """Raises DocumentError if the top of a file without front matter seems to name its readers.
+
+    That is a word for readers near a principal of ours, or one between fences at the very top.
+    Code is left alone: a page may show how it is done.
+    """
+    lines = list(_outside_code(text.lstrip("\ufeff").split("\n")[:_HEAD_LINES]))
+    for number, line in enumerate(lines):
         key = _KEY.fullmatch(line.strip())
-        if key and _is_like_audience(key[1]) and (fenced or names_principal):
+        named = [word for word in _WORDS.findall(line) if _is_spelt_like_audience(word)]
+        named += [key[1]] if key and _is_like_audience(key[1]) else []
+        near = "\n".join(lines[number : number + _LINES_TO_A_PRINCIPAL])
+        if named and _PRINCIPAL.search(near):
+            raise _unread(named[0])
+    for line in _fenced(lines):
+        key = _KEY.fullmatch(line.strip())
+        if key and _is_spelt_like_audience(key[1]):
             raise _unread(key[1])
     for name in _META.findall("\n".join(lines)):
         if _is_like_audience(name):
             raise _unread(name)
 
 
-def _head(lines: list[str]) -> Iterator[tuple[str, bool, bool]]:
-    """Each line before the first heading: does it name a principal, is it behind a fence?"""
-    fenced, code = False, False
-    for number, line in enumerate(lines):
+def _outside_code(lines: list[str]) -> Iterator[str]:
+    code = False
+    for line in lines:
         if line.lstrip().startswith(("```", "~~~")):
             code = not code
-        if code or (line.startswith("#") and not line.startswith("#+") and not fenced):
-            return
-        if _FENCE.fullmatch(line) or (number == 0 and line.lstrip().startswith("{")):
-            fenced = True
-        yield line, bool(_PRINCIPAL.search(line)), fenced
+        elif not code:
+            yield line
+
+
+def _fenced(lines: list[str]) -> Iterator[str]:
+    """What stands behind a fence, or a brace, with nothing but blank lines above it."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        return
+    if _FENCE.fullmatch(lines[first]) or lines[first].strip() == "{":
+        for line in lines[first + 1 :]:
+            if line.startswith("# "):
+                return
+            yield line
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The lines between two fences, and all below them."""
+    """The lines between two fences, and all above and below them."""
 
     fence: str
+    above: str
     content: str
     first_line: int
     body: str
@@ -114,17 +140,21 @@ def _block(text: str) -> _Block | None:
     content = lines[: ends[0]]
     if content and not content[0].strip() and not any(map(_KEY.fullmatch, content)):
         return None  # a thematic break, and another one below
-    before = text[: len(text) - len(below)].count("\n")
+    above = text[: len(text) - len(below)]
     body = "\n".join(lines[ends[0] + 1 :]).lstrip("\n")
-    return _Block(fence, "\n".join(content), before + 1, body)
+    return _Block(fence, above, "\n".join(content), above.count("\n") + 1, body)
 
 
 class _Loader(yaml.SafeLoader):
     """Of two lines with one key YAML would take the last, which may say that all may read."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = {str(key) for key in keys if keys.count(key) > 1 and key != "<<"}
+        keys = [
+            self.construct_object(key, deep=True)
+            for key, _ in node.value
+            if key.tag != "tag:yaml.org,2002:merge"
+        ]
+        twice = {str(key) for key in keys if keys.count(key) > 1}
         if twice:
             raise DocumentError(
                 f"its front matter says `{min(twice)}` twice; keep the line that is right."
@@ -186,7 +216,12 @@ def _audience(values: Mapping[str, object]) -> Audience | None:
             if _word_of(key) in _OTHER_WORDS and _folded(harmless) in _HARMLESS:
                 continue
             raise _unread(key)
-    return Audience.parse(values[given[0]]) if given else None
+    if given:
+        return Audience.parse(values[given[0]])
+    for key, value in _all_keys(values):
+        if _PRINCIPAL.search(yaml.safe_dump(value) if not isinstance(value, str) else value):
+            raise _unread(key)
+    return None
 
 
 def _all_keys(values: object) -> Iterator[tuple[str, object]]:
@@ -201,10 +236,15 @@ def _all_keys(values: object) -> Iterator[tuple[str, object]]:
 
 
 def _is_like_audience(key: str) -> bool:
-    """Whether it is the word in another spelling, also with letters of another alphabet."""
+    """Whether it is a word for readers, in whatever spelling."""
     word = _word_of(key)
-    like = SequenceMatcher(None, word, _AUDIENCE, autojunk=False).ratio() >= _LIKENESS
-    return like or _AUDIENCE in word or word in _OTHER_WORDS
+    return _is_spelt_like_audience(key) or _AUDIENCE in word or word in _OTHER_WORDS
+
+
+def _is_spelt_like_audience(key: str) -> bool:
+    """Also with letters of another alphabet."""
+    word = _word_of(key)
+    return SequenceMatcher(None, word, _AUDIENCE, autojunk=False).ratio() >= _LIKENESS
 
 
 def _word_of(key: str) -> str:

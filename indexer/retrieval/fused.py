@@ -63,7 +63,7 @@ class Fused:
         audience, own = self.audience, metadata.get("audience")
         if own is not None:
             try:
-                audience = Audience.parse(own)
+                audience = self.audience.narrowed(Audience.parse(own)) or Audience.parse(own)
             except (AudienceError, TypeError):
                 _log.warning("The retriever %s found a node of an unknown audience.", self.name)
                 return None
