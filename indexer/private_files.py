@@ -56,6 +56,8 @@ def tighten(folder: Path) -> None:
 
 def _close(path: Path) -> None:
     with suppress(OSError):  # another user's, or gone
-        mode = path.lstat().st_mode
-        if mode & _OTHERS and not stat.S_ISLNK(mode):
+        known = path.lstat()
+        mode, ours = known.st_mode, known.st_uid == os.geteuid()
+        shared = mode & stat.S_ISVTX  # as /tmp is: meant for all
+        if mode & _OTHERS and ours and not shared and not stat.S_ISLNK(mode):
             path.chmod(stat.S_IMODE(mode) & ~_OTHERS)

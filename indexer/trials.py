@@ -35,6 +35,7 @@ _SECONDS = 120.0
 _BYTES_PER_SECOND = 20e6  # a file is read at least so fast, from the slowest disk in use
 _BEGUN, _LIVED, _RAISED = "trial begun", "trial lived", "trial raised"
 _OUT_OF_MEMORY = signal.SIGKILL.name
+_LATE = "no end within"
 _logger = logging.getLogger(__name__)
 
 
@@ -163,8 +164,8 @@ class Trials:
             if end == _LIVED:
                 break
             deaths = (*deaths, end)
-        if _OUT_OF_MEMORY in deaths:  # what else runs decides that, not this machine
-            return Verdict(file, deaths)
+        if _OUT_OF_MEMORY in deaths or any(map(_is_late, deaths)):
+            return Verdict(file, deaths)  # what else runs decides that, not this machine
         return Verdict(file, deaths, _remember(memory, key, deaths))
 
     def _end(self, module: str, file: Path, options: Options, *, repack: bool) -> str:
@@ -224,9 +225,13 @@ def carry_out(attempt: Callable[..., object]) -> None:
         print(_LIVED, flush=True)
 
 
+def _is_late(death: str) -> bool:
+    return death.startswith(_LATE) or death == signal.SIGALRM.name
+
+
 def _death(code: int | None, seconds: float) -> str:
     if code is None:
-        return f"no end within {seconds:.0f} seconds"
+        return f"{_LATE} {seconds:.0f} seconds"
     try:
         return signal.Signals(-code).name
     except ValueError:

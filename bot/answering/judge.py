@@ -1,4 +1,4 @@
-"""Judging evidence without a language model: does this excerpt answer that question?
+"""Without a language model: scores how probably an excerpt answers the question.
 
 Two logistic models over figures that any store and embedder can give: one ranks the excerpts of a
 question, the other says how probably an excerpt answers it. Both were fitted on public question

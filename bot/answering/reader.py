@@ -1,4 +1,4 @@
-"""A language model reads what was found for one question, and writes what it supports."""
+"""With a language model: judges the passages of one question, and writes what they support."""
 
 from __future__ import annotations
 

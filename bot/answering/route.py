@@ -1,4 +1,4 @@
-"""Whether a message needs the documents at all: features first, the model only on doubt."""
+"""Whether a message needs the documents: by its features; None where only a model can tell."""
 
 from __future__ import annotations
 
