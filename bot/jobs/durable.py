@@ -23,8 +23,8 @@ from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
-from sqlalchemy import make_url
 
+from bot.domain.database_address import parsed
 from bot.jobs.recovery import recovery
 from bot.jobs.schedules import Schedules
 from indexer.private_files import make_private_file
@@ -318,7 +318,7 @@ def _recover(owner: str) -> None:
 
 def _create_private(url: str) -> None:
     """DBOS would make SQLite's file open to others, where the umask lets it."""
-    address = make_url(url)
+    address = parsed(url)
     if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
         path = Path(str(address.database))
         with suppress(OSError):  # DBOS says why
