@@ -26,8 +26,8 @@ from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, error
-from sqlalchemy import make_url
 
+from bot.domain.database_address import parsed
 from bot.domain.errors import RecordsError
 from bot.jobs.deaths import GIVEN_UP, Deaths
 from bot.jobs.recovery import recovery
@@ -463,7 +463,7 @@ def _recover(owner: str) -> None:
 
 def _create_private(url: str) -> None:
     """DBOS would make SQLite's file open to others, where the umask lets it."""
-    address = make_url(url)
+    address = parsed(url)
     if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
         path = Path(str(address.database))
         with suppress(OSError):  # DBOS says why
