@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from html import unescape
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from indexer.chunking.markdown import plain
 from indexer.documents import Audience, Document
@@ -26,6 +27,12 @@ Names = Callable[[str], str]
 
 _CONTENT = {"", "bot_message", "file_share", "me_message", "thread_broadcast"}
 """Subtypes of messages with content; the others report events such as joining a channel."""
+_LINKED = ("https://", "http://", "mailto:")
+_KEPT = "%/:?#[]@!$&'*+,;=~"
+"""Of an address, what is not percent-encoded; parentheses are, since they end a Markdown link."""
+_LINKED = ("https://", "http://", "mailto:")
+_KEPT = "%/:?#[]@!$&'*+,;=~"
+"""Of an address, what is not percent-encoded; parentheses are, since they end a Markdown link."""
 _MARKUP = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 _MAX_TITLE_LENGTH = 100
 
@@ -301,4 +308,15 @@ def _shown(found: re.Match[str], names: Names) -> str:
         return f"#{label or target}"
     if kind == "!":
         return label or f"@{target.partition('^')[0]}"
-    return f"[{label}]({target})" if label else target
+    return _link(label, target) if label else target
+
+
+def _link(label: str, target: str) -> str:
+    """In Markdown, where the label and the address cannot end the link early.
+
+    Other than addresses of pages and people nothing is linked: the label says what it was.
+    """
+    if not target.startswith(_LINKED):
+        return label
+    escaped = re.sub(r"[\\\[\]`]", r"\\\g<0>", " ".join(label.split()))
+    return f"[{escaped}]({quote(target, safe=_KEPT)})"

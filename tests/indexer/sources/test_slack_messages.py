@@ -21,6 +21,11 @@ def names(user: str) -> str:
             "<https://x.org?a=1&amp;b=2|words> <https://x.org>",
             "[words](https://x.org?a=1&b=2) https://x.org",
         ),
+        (
+            "<https://x.org/a_(b)|c] [d](slack://e)>",
+            "[c\\] \\[d\\](slack://e)](https://x.org/a_%28b%29)",
+        ),
+        ("<slack://open|this> <javascript:alert(1)|that>", "this that"),
         ("a &lt; b &amp;&amp; c", "a < b && c"),
     ],
 )
