@@ -218,8 +218,10 @@ def test_a_slack_that_is_away_is_not_the_tokens_fault(sound: Tables) -> None:
 def test_what_slack_answers_decides_the_advice(
     sound: Tables, workspace: Workspace, method: str, fault: dict[str, str], advice: str
 ) -> None:
+    workspace.faults.clear()
     workspace.faults.add(method, **fault, times=10)
     assert one_wrong(settings(sound), "slack").mend.startswith(advice)
+    workspace.faults.clear()
 
 
 def test_a_damaged_index_is_named(sound: Tables) -> None:
