@@ -100,5 +100,6 @@ def test_a_misspelt_name_beside_an_older_one_is_an_error(
     misspelt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOREBOT_ADAPTERS_TRAIN", f'{{"batch": 8, "{misspelt}": 2}}')
-    with pytest.raises(AdaptersSettingsError, match=f"adapters.train.{misspelt}: there is no such setting"):
+    wrong = f"adapters.train.{misspelt}: there is no such setting"
+    with pytest.raises(AdaptersSettingsError, match=wrong):
         load()
