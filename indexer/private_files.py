@@ -21,13 +21,13 @@ def keep_new_files_private() -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """With its parents, where they are missing; one that is there is closed to others, where it is
-    ours. Raises OSError.
+    """With its parents, where they are missing. One that is there keeps its mode: it may be shared,
+    as the folder that a backup is written to; what is Lorebot's alone is closed by ``tighten``.
+    Raises OSError.
     """
     path = path.resolve()
     for folder in (*reversed(path.parents), path):
         folder.mkdir(mode=0o700, exist_ok=True)
-    _close(path)
 
 
 def make_private_file(path: Path) -> None:

@@ -16,6 +16,7 @@ from bot.operations.restore import restore
 from bot.records.database import Database
 from bot.workspace import Workspace
 from indexer.index import open_index
+from indexer.private_files import make_private_folder
 from indexer.settings import FilesSource, IndexSettings
 from tests.scenarios.conftest import ask, connected, slack_over_a_socket
 from tests.scenarios.test_crash import environment, running
@@ -150,3 +151,14 @@ def test_a_folder_that_is_reached_by_a_link_is_tightened_too(
     with open_index(IndexSettings(cache_dir=cache_dir, data_dir=tmp_path / "data")):
         pass
     assert open_to_others(real) == []
+
+
+def test_a_folder_that_others_share_keeps_its_mode(tmp_path: Path) -> None:
+    """Such as the one that a backup is written to: as root it could be /dev, or a team's share."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    make_private_folder(shared)
+    make_private_folder(shared / "own" / "deeper")
+    assert shared.stat().st_mode & 0o777 == 0o755
+    assert (shared / "own").stat().st_mode & 0o777 == 0o700
