@@ -19,7 +19,10 @@ from bot.domain.errors import RecordsError, SlackError
 from bot.jobs.deaths import given_up
 from bot.jobs.durable import Jobs, State, Unexpected, _recover
 from indexer.errors import StoreError
+from tests.deployment.conftest import own_postgres
 from tests.services.databases import execute
+
+__all__ = ["own_postgres"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -374,7 +377,7 @@ def work(key):
 def tell(key):
     note(f"told-{key}")
 
-jobs = Jobs(url)
+jobs = Jobs(url, replica=os.environ.get("REPLICA", "local"))
 jobs.register("work", work, give_up=tell, recover_alone=True)
 jobs.launch()
 for key in sys.argv[4:]:
@@ -392,6 +395,7 @@ class _Processes:
     """Processes of one installation, one after the other, and what they note."""
 
     def __init__(self, url: str, folder: Path) -> None:
+        self.replica = "local"
         self._url = url
         self._journal = folder / "journal"
         self._journal.touch()
@@ -403,12 +407,14 @@ class _Processes:
 
     def until_it_dies(self, ending: str, *keys: str) -> None:
         with self._start(ending, *keys) as process:
-            assert process.wait(60) == -signal.SIGKILL
+            assert process.wait(90) == -signal.SIGKILL
 
     @contextmanager
-    def until(self, word: str, ending: str, *keys: str) -> "Iterator[subprocess.Popen[bytes]]":
+    def until(
+        self, word: str, ending: str, *keys: str, seconds: float = 30
+    ) -> "Iterator[subprocess.Popen[bytes]]":
         with self._start(ending, *keys) as process:
-            _wait_for(self._journal, word)
+            _wait_for(self._journal, word, seconds)
             yield process
             self._stop.touch()
             assert process.wait(60) == 0
@@ -416,7 +422,8 @@ class _Processes:
 
     def _start(self, ending: str, *keys: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-c", _POISON, self._url, str(self._journal), ending, *keys]
-        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+        variables = {"PYTHONPATH": str(Path.cwd()), "REPLICA": self.replica}
+        return subprocess.Popen(command, env=os.environ | variables)
 
 
 @pytest.fixture
@@ -471,3 +478,18 @@ def test_a_job_that_gets_on_from_death_to_death_is_not_given_up(processes: _Proc
     assert [word for word in processes.noted if word.startswith("step-")] == [
         f"step-{number}" for number in range(4)
     ]
+
+
+def test_a_job_that_two_replicas_died_in_is_given_up_by_the_third(
+    own_postgres: str, tmp_path: Path
+) -> None:
+    processes = _Processes(own_postgres, tmp_path)
+    processes.replica = "one"
+    processes.until_it_dies("kill", "good", "bad")
+    processes.replica = "two"  # takes over what "one" has left, half a minute later
+    processes.until_it_dies("kill")
+    processes.replica = "three"
+    with processes.until("told-bad", "kill", seconds=90):
+        _wait_for(processes._journal, "ended-good")
+    assert processes.noted.count("begun-bad") == 2
+    assert "told-good" not in processes.noted
